@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// A versionRange is the Go minors that have a struct or field; 0 is open.
+type versionRange struct{ first, last int }
+
+func (r versionRange) has(minor int) bool {
+	return (r.first == 0 || minor >= r.first) && (r.last == 0 || minor <= r.last)
+}
+
+// A fieldDef is one FIELD line.
+type fieldDef struct {
+	name  string   // the C member
+	paths []string // Go names to try, nested ones with dots
+	in    versionRange
+}
+
+// A structDef is one STRUCT … END block.
+type structDef struct {
+	name   string
+	types  []string // Go names to try
+	in     versionRange
+	sized  bool // patch releases agree on the size
+	fields []fieldDef
+}
+
+var defLine = regexp.MustCompile(`^(STRUCT|FIELD|END)\((\w+)(?:, "([^"]+)")?\)(?:\s*/\*\s*(.*?)\s*\*/)?$`)
+var defVersions = regexp.MustCompile(`^(?:1\.(\d+))?\s*-\s*(?:1\.(\d+))?$`)
+
+// readDef parses layout_fields.def. A comment with a version range after an entry says which versions have it:
+// "1.26-", "-1.23", "1.24-1.25"; "size varies" after a struct leaves its size out.
+func readDef(path string) ([]structDef, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	var list []structDef
+	for i, line := range strings.Split(string(text), "\n") {
+		match := defLine.FindStringSubmatch(line)
+		if match == nil {
+			if strings.HasPrefix(line, "STRUCT") || strings.HasPrefix(line, "FIELD") || strings.HasPrefix(line, "END") {
+				return nil, fmt.Errorf("%s:%d: not understood: %s", path, i+1, line)
+			}
+			continue
+		}
+		comment, sized := match[4], true
+		if match[1] == "STRUCT" && comment == "size varies" {
+			comment, sized = "", false
+		}
+		in, err := parseRange(comment)
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
+		}
+		switch names := strings.Split(match[3], "|"); match[1] {
+		case "STRUCT":
+			list = append(list, structDef{name: match[2], types: names, in: in, sized: sized})
+		case "FIELD":
+			if len(list) == 0 {
+				return nil, fmt.Errorf("%s:%d: field outside a struct", path, i+1)
+			}
+			last := &list[len(list)-1]
+			last.fields = append(last.fields, fieldDef{name: match[2], paths: names, in: in})
+		}
+	}
+	return list, nil
+}
+
+func parseRange(comment string) (versionRange, error) {
+	if comment == "" {
+		return versionRange{}, nil
+	}
+	match := defVersions.FindStringSubmatch(comment)
+	if match == nil {
+		return versionRange{}, fmt.Errorf("not a version range like 1.26-, -1.23 or 1.24-1.25: %q", comment)
+	}
+	first, _ := strconv.Atoi(match[1])
+	last, _ := strconv.Atoi(match[2])
+	return versionRange{first, last}, nil
+}

@@ -1,0 +1,3 @@
+module heldby/tools/layouts
+
+go 1.24

@@ -1,0 +1,116 @@
+// Layouts writes src/golang/layouts.gen.c: where the fields of the Go runtime's structs are, by Go version.
+//
+// The structs and fields are those of src/golang/layout_fields.def, the toolchains those of versions.txt. With each
+// toolchain it builds the program in probe/ and looks the fields up in its DWARF; wait reasons and kinds of specials come
+// from the toolchain's own source.
+//
+//	layouts [-v] [-check] [-add go1.28.0] [-o FILE] [-def FILE] [-versions FILE]
+package main
+
+import (
+	"bytes"
+	"flag"
+	"fmt"
+	"log"
+	"os"
+	"strings"
+)
+
+func main() {
+	log.SetFlags(0)
+	log.SetPrefix("layouts: ")
+	var (
+		def      = flag.String("def", "src/golang/layout_fields.def", "the `file` that lists structs and fields")
+		versions = flag.String("versions", "tools/layouts/versions.txt", "the `file` that lists toolchains")
+		out      = flag.String("o", "src/golang/layouts.gen.c", "`file` to write; - for standard output")
+		add      = flag.String("add", "", "`toolchain` to add to the list of toolchains first")
+		check    = flag.Bool("check", false, "also compare the patch releases that must agree; write nothing")
+		verbose  = flag.Bool("v", false, "list what each version does not have")
+	)
+	flag.Parse()
+	structs, err := readDef(*def)
+	if err != nil {
+		log.Fatal(err)
+	}
+	list, err := readVersions(*versions)
+	if err == nil && *add != "" {
+		list, err = list.with(*add)
+	}
+	if err != nil {
+		log.Fatal(err)
+	}
+	var tables []*table
+	for _, v := range list.minors {
+		t, err := readToolchain(v.toolchains[0], structs)
+		if err != nil {
+			log.Fatal(err)
+		}
+		tables = append(tables, t)
+		if *verbose {
+			log.Printf("%s has no: %s", t.toolchain, strings.Join(t.absent(), " "))
+		}
+		if *check || v.has(*add) {
+			for _, toolchain := range v.toolchains[1:] {
+				if err := t.mustAgree(toolchain, structs); err != nil {
+					log.Fatal(err)
+				}
+			}
+		}
+	}
+	text := emit(tables)
+	if *check {
+		if old, err := os.ReadFile(*out); err != nil || !bytes.Equal(old, text) {
+			log.Fatalf("%s is not what the toolchains give; run: make layouts", *out)
+		}
+		return
+	}
+	if err := write(*out, text); err != nil {
+		log.Fatal(err)
+	}
+	if *add != "" {
+		if err := list.save(*versions); err != nil {
+			log.Fatal(err)
+		}
+	}
+}
+
+// readToolchain makes the table of one toolchain.
+func readToolchain(toolchain string, structs []structDef) (*table, error) {
+	minor, err := minorOf(toolchain)
+	if err != nil {
+		return nil, err
+	}
+	t := &table{toolchain: toolchain, minor: minor}
+	if t.structs, err = lookUp(toolchain, minor, structs); err == nil {
+		err = t.readSource()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", toolchain, err)
+	}
+	return t, nil
+}
+
+// mustAgree reports an error when another patch release gives another table.
+func (t *table) mustAgree(toolchain string, structs []structDef) error {
+	other, err := readToolchain(toolchain, structs)
+	if err != nil {
+		return err
+	}
+	if diff := t.diff(other); len(diff) > 0 {
+		return fmt.Errorf("%s and %s differ:\n\t%s", t.toolchain, toolchain, strings.Join(diff, "\n\t"))
+	}
+	log.Printf("%s agrees with %s", toolchain, t.toolchain)
+	return nil
+}
+
+// write replaces a file only when its contents change, so that nothing is rebuilt for nothing.
+func write(path string, text []byte) error {
+	if path == "-" {
+		_, err := os.Stdout.Write(text)
+		return err
+	}
+	if old, err := os.ReadFile(path); err == nil && bytes.Equal(old, text) {
+		return nil
+	}
+	return os.WriteFile(path, text, 0o666)
+}
