@@ -1,0 +1,411 @@
+/* A live process through /proc and process_vm_readv. */
+#include "target/live.h"
+#include "base/bytes.h"
+#include "base/progress.h"
+
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+static FILE *open_proc(int pid, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return fopen(path, "re");
+}
+
+/* --- Mappings ------------------------------------------------------------------------------------------------------- */
+
+/* "00400000-0052c000 r-xp 00000000 08:02 173521   /usr/bin/x": the head line of maps and smaps. */
+static bool parse_mapping(char *line, struct hb_mapping *ret, char **path)
+{
+	char perms[5];
+	unsigned major, minor;
+	int at = 0;
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &ret->start, &ret->end, perms,
+		   &ret->file_offset, &major, &minor, &ret->inode, &at) != 7 ||
+	    ret->end <= ret->start || strlen(perms) != 4)
+		return false;
+	ret->readable = perms[0] == 'r';
+	ret->writable = perms[1] == 'w';
+	ret->executable = perms[2] == 'x';
+	ret->shared = perms[3] == 's';
+	char *text = line + at;
+	text += strspn(text, " ");
+	text[strcspn(text, "\n")] = 0;
+	*path = text;
+	return true;
+}
+
+/* What smaps said before the stop, for the mappings that are there now: where one was split, its first part is charged
+ * first. */
+static void keep_rss(const struct hb_mapping *before, size_t nbefore, struct hb_mapping *now, size_t nnow)
+{
+	for (size_t i = 0, k = 0; i < nbefore; i++) {
+		uint64_t left = before[i].rss;
+		while (k < nnow && now[k].end <= before[i].start)
+			k++;
+		for (size_t at = k; at < nnow && now[at].start < before[i].end; at++) {
+			uint64_t overlap =
+				hb_min(now[at].end, before[i].end) - hb_max(now[at].start, before[i].start);
+			uint64_t part = hb_min(left, overlap);
+			now[at].rss += part;
+			left -= part;
+		}
+	}
+}
+
+static struct hb_error *live_refresh_mappings(struct hb_target *target)
+{
+	struct hb_live *live = hb_live_of(target);
+	/* smaps counts pages and is slow on large processes: never while they wait. */
+	FILE *file = target->stopped ? NULL : open_proc(target->pid, "smaps");
+	bool with_rss = file;
+	if (!file)
+		file = open_proc(target->pid, "maps");
+	if (!file)
+		return hb_error_create(errno == ENOENT ? HB_ERR_GONE : HB_ERR_ATTACH,
+				       errno == ENOENT ? "process %d has exited" : "cannot read the mappings of process %d",
+				       target->pid);
+	hb_arena_deinit(&live->arena);
+	HB_VEC(struct hb_mapping) list = {0};
+	struct hb_target_memory memory = {0};
+	hb_autofree char *line = NULL;
+	size_t capacity = 0;
+	bool failed = false;
+	while (!failed && getline(&line, &capacity, file) > 0) {
+		uint64_t kb;
+		struct hb_mapping mapping = {0};
+		char *path;
+		struct hb_mapping *last = list.len ? &list.data[list.len - 1] : NULL;
+		if (last && sscanf(line, "Rss: %" SCNu64 " kB", &kb) == 1) {
+			last->rss = kb * 1024;
+			memory.rss += kb * 1024;
+		} else if (last && sscanf(line, "Anonymous: %" SCNu64 " kB", &kb) == 1) {
+			memory.rss_anon += kb * 1024;
+		} else if (last && sscanf(line, "Swap: %" SCNu64 " kB", &kb) == 1) {
+			memory.swap += kb * 1024;
+		} else if (parse_mapping(line, &mapping, &path)) {
+			mapping.path = hb_arena_strdup(&live->arena, path);
+			failed = !mapping.path || !hb_vec_push(&list, mapping);
+		}
+	}
+	fclose(file);
+	if (failed) {
+		hb_vec_deinit(&list);
+		return hb_error_nomem();
+	}
+	if (!list.len) {
+		hb_vec_deinit(&list);
+		return hb_error_create(HB_ERR_GONE, "process %d has exited", target->pid);
+	}
+	memory.rss_file = memory.rss - hb_min(memory.rss, memory.rss_anon);
+	if (!with_rss)
+		keep_rss(target->mappings, target->nmappings, list.data, list.len);
+	free(target->mappings);
+	target->mappings = list.data;
+	target->nmappings = list.len;
+	if (with_rss)
+		target->memory = memory;
+	return NULL;
+}
+
+/* --- Reading --------------------------------------------------------------------------------------------------------- */
+
+enum { BATCH = 1024 /* UIO_MAXIOV */, PIECE = 1 << 20 }; /* 1 MB pieces read fastest (docs/capture.md) */
+
+/* One range whose batch failed: page by page, so that what is there is read. */
+static void read_by_page(struct hb_live *live, uint64_t addr, char *to, uint64_t len, uint64_t *unread)
+{
+	while (len) {
+		uint64_t piece = hb_min(len, 4096 - (addr & 4095));
+		struct iovec local = {to, piece}, remote = {(void *)addr, piece};
+		ssize_t n = process_vm_readv(live->target.pid, &local, 1, &remote, 1, 0);
+		if (n != (ssize_t)piece && pread(live->mem_fd, to, piece, (off_t)addr) != (ssize_t)piece) {
+			memset(to, 0, piece);
+			*unread += piece;
+		}
+		addr += piece;
+		to += piece;
+		len -= piece;
+	}
+}
+
+static struct hb_error *flush_batch(struct hb_live *live, const struct iovec *local, const struct iovec *remote, size_t n,
+				    uint64_t *unread)
+{
+	ssize_t want = 0;
+	for (size_t i = 0; i < n; i++)
+		want += (ssize_t)local[i].iov_len;
+	ssize_t got = n ? process_vm_readv(live->target.pid, local, n, remote, n, 0) : 0;
+	if (got == want)
+		return NULL;
+	if (got < 0 && errno == ESRCH)
+		return hb_error_create(HB_ERR_GONE, "process %d has exited while it was read", live->target.pid);
+	if (got < 0)
+		got = 0;
+	/* The kernel stops at the first bad page: everything from there on is read again, carefully. */
+	for (size_t i = 0; i < n; i++) {
+		if (got >= (ssize_t)local[i].iov_len) {
+			got -= (ssize_t)local[i].iov_len;
+			continue;
+		}
+		read_by_page(live, (uint64_t)remote[i].iov_base + (uint64_t)got, (char *)local[i].iov_base + got,
+			     local[i].iov_len - (size_t)got, unread);
+		got = 0;
+	}
+	return NULL;
+}
+
+static struct hb_error *live_read(struct hb_target *target, const struct hb_range *ranges, size_t n, uint64_t *unread)
+{
+	struct hb_live *live = hb_live_of(target);
+	struct iovec local[BATCH], remote[BATCH];
+	size_t used = 0;
+	uint64_t bytes = 0;
+	for (size_t i = 0; i < n; i++) {
+		for (uint64_t done = 0; done < ranges[i].len;) {
+			uint64_t piece = hb_min(ranges[i].len - done, PIECE - bytes);
+			local[used] = (struct iovec){(char *)ranges[i].to + done, piece};
+			remote[used++] = (struct iovec){(void *)(ranges[i].addr + done), piece};
+			done += piece;
+			bytes += piece;
+			if (used == BATCH || bytes == PIECE) {
+				TRY(flush_batch(live, local, remote, used, unread));
+				used = bytes = 0;
+			}
+		}
+	}
+	return flush_batch(live, local, remote, used, unread);
+}
+
+/* Bits of a pagemap entry: Documentation/admin-guide/mm/pagemap.rst. */
+#define PAGEMAP_PRESENT (UINT64_C(1) << 63)
+#define PAGEMAP_SWAPPED (UINT64_C(1) << 62)
+
+static struct hb_error *live_pages(struct hb_target *target, uint64_t start, size_t npages, uint8_t *ret)
+{
+	struct hb_live *live = hb_live_of(target);
+	uint64_t entries[4096];
+	for (size_t done = 0; done < npages;) {
+		size_t want = hb_min(npages - done, hb_countof(entries));
+		ssize_t n = live->pagemap_fd < 0 ? -1
+						 : pread(live->pagemap_fd, entries, want * 8,
+							 (off_t)(((start >> 12) + done) * 8));
+		if (n < 0)
+			return hb_error_create(HB_ERR_ATTACH, "cannot read /proc/%d/pagemap: %s", target->pid,
+					       strerror(errno));
+		size_t got = (size_t)n / 8;
+		for (size_t i = 0; i < got; i++)
+			ret[done + i] = entries[i] & PAGEMAP_PRESENT   ? HB_PAGE_PRESENT
+					: entries[i] & PAGEMAP_SWAPPED ? HB_PAGE_SWAPPED
+								       : HB_PAGE_ABSENT;
+		if (got < want) /* past the end of the address space */
+			memset(ret + done + got, HB_PAGE_ABSENT, want - got);
+		done += want;
+	}
+	return NULL;
+}
+
+/* --- Opening --------------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *live_open_exe(struct hb_target *target, int *ret)
+{
+	*ret = fcntl(hb_live_of(target)->exe_fd, F_DUPFD_CLOEXEC, 3);
+	return *ret < 0 ? hb_error_create(HB_ERR_IO, "cannot open the executable of process %d", target->pid) : NULL;
+}
+
+static void live_destroy(struct hb_target *target)
+{
+	struct hb_live *live = hb_live_of(target);
+	if (target->stopped)
+		hb_error_destroy(hb_live_resume(target));
+	const int fds[] = {live->mem_fd, live->pagemap_fd, live->exe_fd};
+	for (size_t i = 0; i < hb_countof(fds); i++)
+		if (fds[i] >= 0)
+			close(fds[i]);
+	hb_vec_deinit(&live->held);
+	hb_arena_deinit(&live->arena);
+	hb_notes_deinit(&target->notes);
+	free(target->mappings);
+	free(target->threads);
+	free(target->name);
+	free(target->exe_path);
+	free(live);
+}
+
+static const struct hb_target_ops live_ops = {
+	.destroy = live_destroy,
+	.refresh_mappings = live_refresh_mappings,
+	.stop = hb_live_stop,
+	.resume = hb_live_resume,
+	.read = live_read,
+	.pages = live_pages,
+	.open_exe = live_open_exe,
+};
+
+/* What /proc/PID/status says that decides whether we go on. */
+struct status {
+	char name[64];
+	char state;
+	int tgid, tracer;
+	unsigned uid;
+};
+
+static bool read_status(int pid, struct status *ret)
+{
+	FILE *file = open_proc(pid, "status");
+	if (!file)
+		return false;
+	*ret = (struct status){0};
+	char line[512];
+	while (fgets(line, sizeof(line), file)) {
+		if (sscanf(line, "Name:\t%63[^\n]", ret->name) == 1 || sscanf(line, "State:\t%c", &ret->state) == 1 ||
+		    sscanf(line, "Tgid:\t%d", &ret->tgid) == 1 || sscanf(line, "TracerPid:\t%d", &ret->tracer) == 1 ||
+		    sscanf(line, "Uid:\t%u", &ret->uid) == 1)
+			continue;
+	}
+	fclose(file);
+	return true;
+}
+
+static int yama_scope(void)
+{
+	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
+	int scope = 0;
+	if (file) {
+		if (fscanf(file, "%d", &scope) != 1)
+			scope = 0;
+		fclose(file);
+	}
+	return scope;
+}
+
+static struct hb_error *permission_error(int pid, const struct status *status)
+{
+	if (status->uid != geteuid() && geteuid() != 0)
+		return hb_error_create(HB_ERR_ATTACH,
+				       "not permitted to read process %d (%s): it runs as uid %u and heldby as uid %u; run "
+				       "heldby as that user, or with CAP_SYS_PTRACE (as root: sudo heldby %d)",
+				       pid, status->name, status->uid, geteuid(), pid);
+	if (yama_scope() > 0 && geteuid() != 0)
+		return hb_error_create(HB_ERR_ATTACH,
+				       "not permitted to read process %d (%s): kernel.yama.ptrace_scope is %d, so tracing "
+				       "needs CAP_SYS_PTRACE (sudo heldby %d), or once: sysctl kernel.yama.ptrace_scope=0",
+				       pid, status->name, yama_scope(), pid);
+	return hb_error_create(HB_ERR_ATTACH,
+			       "not permitted to read process %d (%s): heldby needs CAP_SYS_PTRACE in the target's user "
+			       "namespace (a container needs --cap-add SYS_PTRACE), or the target has raised privileges or "
+			       "made itself undumpable",
+			       pid, status->name);
+}
+
+static struct hb_error *check_state(int pid, const struct status *status)
+{
+	if (status->tgid != pid)
+		return hb_error_create(HB_ERR_ATTACH, "%d is a thread of process %d: give %d", pid, status->tgid,
+				       status->tgid);
+	if (status->state == 'Z' || status->state == 'X')
+		return hb_error_create(HB_ERR_ATTACH,
+				       "process %d (%s) is a zombie: it has ended and its memory is gone; its parent has not "
+				       "collected it yet",
+				       pid, status->name);
+	if (status->tracer) {
+		struct status tracer;
+		bool known = read_status(status->tracer, &tracer);
+		return hb_error_create(HB_ERR_ATTACH,
+				       "process %d (%s) is already traced by %s (pid %d): a process has one tracer at a time; "
+				       "detach that one first",
+				       pid, status->name, known ? tracer.name : "a process", status->tracer);
+	}
+	return NULL;
+}
+
+static struct hb_error *check_executable(int pid, const struct status *status, int exe_fd)
+{
+	Elf64_Ehdr header;
+	ssize_t n = pread(exe_fd, &header, sizeof(header), 0);
+	if (n < (ssize_t)sizeof(header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
+		return hb_error_create(HB_ERR_UNSUPPORTED, "the executable of process %d (%s) is not an ELF file", pid,
+				       status->name);
+	if (header.e_ident[EI_CLASS] != ELFCLASS64)
+		return hb_error_create(HB_ERR_UNSUPPORTED,
+				       "process %d (%s) is a 32-bit program: heldby reads 64-bit ones", pid, status->name);
+	if (header.e_machine != EM_X86_64)
+		return hb_error_create(HB_ERR_UNSUPPORTED,
+				       "process %d (%s) is built for another processor (ELF machine %u): heldby reads x86-64 "
+				       "programs",
+				       pid, status->name, header.e_machine);
+	return NULL;
+}
+
+static int open_proc_fd(int pid, const char *name)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
+	return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+static struct hb_error *open_files(struct hb_live *live, const struct status *status)
+{
+	int pid = live->target.pid;
+	live->mem_fd = open_proc_fd(pid, "mem");
+	if (live->mem_fd < 0 && (errno == ENOENT || errno == ESRCH) && kill(pid, 0) == 0)
+		return hb_error_create(HB_ERR_UNSUPPORTED,
+				       "process %d (%s) has no memory of its own: it is a kernel thread, or it has just exited",
+				       pid, status->name);
+	if (live->mem_fd < 0)
+		return errno == EACCES || errno == EPERM ? permission_error(pid, status)
+		       : errno == ENOENT || errno == ESRCH
+			       ? hb_error_create(HB_ERR_GONE, "process %d has exited", pid)
+			       : hb_error_create(HB_ERR_ATTACH, "cannot open the memory of process %d: %s", pid,
+						 strerror(errno));
+	live->exe_fd = open_proc_fd(pid, "exe");
+	if (live->exe_fd < 0) {
+		if (errno == ENOENT)
+			return hb_error_create(HB_ERR_UNSUPPORTED,
+					       "process %d (%s) has no executable: it is a kernel thread, or it has just exited",
+					       pid, status->name);
+		return permission_error(pid, status);
+	}
+	live->pagemap_fd = open_proc_fd(pid, "pagemap");
+	TRY(check_executable(pid, status, live->exe_fd));
+	char path[64], text[4096];
+	snprintf(path, sizeof(path), "/proc/%d/exe", pid);
+	ssize_t n = readlink(path, text, sizeof(text) - 1);
+	live->target.exe_path = strndup(text, n > 0 ? (size_t)n : 0);
+	live->target.name = strdup(status->name);
+	if (!live->target.exe_path || !live->target.name)
+		return hb_error_nomem();
+	return NULL;
+}
+
+struct hb_error *hb_live_open(int pid, struct hb_target **ret)
+{
+	struct status status;
+	if (pid == getpid())
+		return hb_error_create(HB_ERR_ATTACH, "%d is heldby itself: it cannot stop itself to look", pid);
+	if (!read_status(pid, &status))
+		return hb_error_create(HB_ERR_ATTACH, "there is no process %d", pid);
+	TRY(check_state(pid, &status));
+	struct hb_live *live = calloc(1, sizeof(*live));
+	if (!live)
+		return hb_error_nomem();
+	live->target = (struct hb_target){.ops = &live_ops, .kind = HB_TARGET_LIVE, .pid = pid};
+	live->mem_fd = live->pagemap_fd = live->exe_fd = -1;
+	struct hb_error *err = open_files(live, &status);
+	if (!err)
+		err = live_refresh_mappings(&live->target);
+	if (err) {
+		live_destroy(&live->target);
+		return err;
+	}
+	*ret = &live->target;
+	return NULL;
+}

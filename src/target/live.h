@@ -1,0 +1,30 @@
+/* A live process: private parts shared by live.c (open, maps, reads) and live_stop.c (ptrace). */
+#pragma once
+#include "target/target.h"
+
+#include <signal.h>
+
+/* A thread held by ptrace. */
+struct hb_held_thread {
+	int tid;
+	bool stopped;
+	int signal; /* taken from a signal-delivery stop: handed back when detaching */
+};
+
+struct hb_live {
+	struct hb_target target;
+	int mem_fd;     /* /proc/PID/mem, read-only; also proof of permission */
+	int pagemap_fd; /* /proc/PID/pagemap */
+	int exe_fd;
+	HB_VEC(struct hb_held_thread) held;
+	sigset_t signals_before; /* heldby's own mask, while the target is stopped */
+	struct hb_arena arena;   /* mapping paths */
+};
+
+static inline struct hb_live *hb_live_of(struct hb_target *target)
+{
+	return (struct hb_live *)target;
+}
+
+struct hb_error *hb_live_stop(struct hb_target *target, uint64_t max_wait_ns) HB_MUST_CHECK;
+struct hb_error *hb_live_resume(struct hb_target *target) HB_MUST_CHECK;
