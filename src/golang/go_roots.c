@@ -1,0 +1,513 @@
+#include "golang/go_roots.h"
+#include "base/progress.h"
+#include "golang/pclntab.h"
+#include "golang/queues.h"
+#include "golang/stacks.h"
+#include "golang/threads.h"
+
+#include <string.h>
+
+struct builder {
+	const struct hb_go *go;
+	const struct hb_heap *heap;
+	const struct hb_goroutines *goroutines;
+	const struct hb_globals *globals;
+	struct hb_roots *roots;
+	uint32_t node; /* the one that edges go to */
+	uint64_t imprecise_stacks;
+	bool out_of_memory;
+};
+
+/* --- Nodes and edges ------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *add_node(struct builder *builder, struct hb_root_node node)
+{
+	if (builder->roots->nodes.len >= HB_ROOT_NONE - 2)
+		return hb_error_create(HB_ERR_CORRUPT, "there are more roots than heldby can number");
+	HB_VEC_PUSH(&builder->roots->nodes, node);
+	builder->node = (uint32_t)builder->roots->nodes.len - 1;
+	return NULL;
+}
+
+static struct hb_error *add_named_node(struct builder *builder, enum hb_root_kind kind, uint8_t phase, const char *name)
+{
+	return add_node(builder, (struct hb_root_node){.kind = kind, .phase = phase, .parent = HB_ROOT_NONE, .name = name,
+						       .name_is_certain = true});
+}
+
+/* Values outside the heap hold nothing and are dropped; the caller's node gets the rest. */
+static void add_edge(struct builder *builder, uint64_t value, uint64_t from)
+{
+	uint32_t slot = hb_heap_slot(builder->heap, value);
+	if (slot && hb_heap_allocated(builder->heap, slot) &&
+	    !hb_vec_push(&builder->roots->edges, (struct hb_root_edge){value, from, builder->node}))
+		builder->out_of_memory = true;
+}
+
+/* --- Globals --------------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *start_global(struct builder *builder, const struct hb_global *global, uint64_t addr, uint8_t phase)
+{
+	bool internal = phase == 2;
+	if (!global)
+		return add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GLOBAL, .phase = phase, .parent = HB_ROOT_NONE,
+							       .id = addr, .name = "unnamed global"});
+	return add_node(builder, (struct hb_root_node){.kind = internal ? HB_ROOT_RUNTIME : HB_ROOT_GLOBAL,
+						       .phase = phase,
+						       .parent = HB_ROOT_NONE,
+						       .id = global->addr,
+						       .size = global->size,
+						       .name = global->name,
+						       .name_is_certain = global->certain,
+						       .type = global->type});
+}
+
+/* The pointer words of data or bss, by the mask the linker made for the collector (one bit a word). */
+static struct hb_error *scan_section(struct builder *builder, uint64_t start, uint64_t end, uint64_t mask_addr, uint8_t phase)
+{
+	uint64_t nwords = (end - start) / 8;
+	const uint8_t *mask = hb_snapshot_at(builder->go->snapshot, mask_addr, (nwords + 7) / 8);
+	if (!nwords)
+		return NULL;
+	if (!mask) {
+		hb_notes_add_partial(builder->go->notes, "the pointer mask of %llu bytes of global data was not captured: globals "
+							 "are missing",
+				     (unsigned long long)(end - start));
+		return NULL;
+	}
+	const struct hb_global *current = NULL;
+	uint64_t current_end = 0;
+	bool started = false;
+	for (uint64_t i = 0; i < nwords; i++) {
+		uint64_t addr = start + i * 8, value;
+		if (!(mask[i / 8] >> (i % 8) & 1) || !hb_snapshot_u64(builder->go->snapshot, addr, &value) || !value ||
+		    !hb_heap_slot(builder->heap, value))
+			continue;
+		const struct hb_global *global = addr < current_end ? current : hb_globals_at(builder->globals, addr);
+		if ((global && global->runtime_internal) != (phase == 2))
+			continue;
+		if (!started || global != current || !global) {
+			TRY(start_global(builder, global, addr, phase));
+			started = true;
+			current = global;
+			current_end = global && global->size ? global->addr + global->size : 0;
+		}
+		add_edge(builder, value, addr);
+	}
+	return NULL;
+}
+
+static struct hb_error *scan_globals(struct builder *builder, uint8_t phase)
+{
+	for (size_t i = 0; i < builder->go->nmodules; i++) {
+		const struct hb_go_module *module = &builder->go->modules[i];
+		TRY(scan_section(builder, module->data, module->edata, module->gcdatamask, phase));
+		TRY(scan_section(builder, module->bss, module->ebss, module->gcbssmask, phase));
+	}
+	return NULL;
+}
+
+/* --- Goroutines ------------------------------------------------------------------------------------------------------ */
+
+static int compare_by_creation(const void *a, const void *b)
+{
+	const struct hb_goroutine *x = *(const struct hb_goroutine *const *)a, *y = *(const struct hb_goroutine *const *)b;
+	if (x->gopc != y->gopc)
+		return x->gopc < y->gopc ? -1 : 1;
+	return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* The function whose `go` statement made them: "main.(*Server).run"; what starts the program has none. */
+static const char *creator_name(const struct builder *builder, const struct hb_goroutine *goroutine)
+{
+	struct hb_go_line line;
+	if (goroutine->id == 1)
+		return "main goroutine";
+	if (goroutine->gopc && hb_go_lines(builder->go, goroutine->gopc - 1, &line, 1))
+		return line.function;
+	return "an unknown function";
+}
+
+static void visit_stack_pointer(void *ctx, const struct hb_stack_pointer *pointer)
+{
+	add_edge(ctx, pointer->value, pointer->slot);
+}
+
+static struct hb_error *add_goroutine(struct builder *builder, const struct hb_goroutine *goroutine, uint32_t group)
+{
+	bool precise = true;
+	TRY(add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GOROUTINE, .parent = group, .id = goroutine->g,
+						    .name = "", .name_is_certain = true}));
+	add_edge(builder, goroutine->g, 0);
+	TRY(hb_go_scan_stack(builder->go, goroutine, visit_stack_pointer, builder, &precise));
+	builder->imprecise_stacks += !precise;
+	return NULL;
+}
+
+static struct hb_error *add_goroutines(struct builder *builder)
+{
+	const struct hb_goroutines *all = builder->goroutines;
+	hb_autofree const struct hb_goroutine **order = calloc(hb_max(all->n, (size_t)1), sizeof(*order));
+	if (!order)
+		return hb_error_nomem();
+	for (size_t i = 0; i < all->n; i++)
+		order[i] = &all->list[i];
+	qsort(order, all->n, sizeof(*order), compare_by_creation);
+	uint32_t group = HB_ROOT_NONE;
+	for (size_t i = 0; i < all->n; i++) {
+		if (!i || order[i]->gopc != order[i - 1]->gopc) {
+			TRY(add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GOROUTINE_GROUP, .parent = HB_ROOT_NONE,
+								    .id = order[i]->gopc,
+								    .name = creator_name(builder, order[i]),
+								    .name_is_certain = true}));
+			group = builder->node;
+		}
+		TRY(add_goroutine(builder, order[i], group));
+		if ((i & 4095) == 0 && hb_interrupted())
+			return hb_interrupted_error();
+	}
+	return NULL;
+}
+
+/* What threads hold in registers and on their own stacks right now. */
+static struct hb_error *add_threads(struct builder *builder)
+{
+	TRY(add_named_node(builder, HB_ROOT_RUNTIME, 0, "threads (registers and system stacks)"));
+	return hb_go_scan_threads(builder->go, builder->goroutines, visit_stack_pointer, builder);
+}
+
+/* --- Timers ---------------------------------------------------------------------------------------------------------- */
+
+struct pending_timer {
+	uint64_t timer;
+	const char *callback;
+};
+
+static const char *function_name(const struct builder *builder, uint64_t pc)
+{
+	struct hb_go_func func;
+	return hb_go_func_at(builder->go, pc, &func) ? func.name : NULL;
+}
+
+/* A func value points to a word that holds the code's address. */
+static const char *func_value_name(const struct builder *builder, uint64_t value)
+{
+	uint64_t pc;
+	return hb_snapshot_u64(builder->go->snapshot, value, &pc) ? function_name(builder, pc) : NULL;
+}
+
+/* time.AfterFunc runs goFunc with the user's func value as argument (time/sleep.go); others name themselves. */
+static const char *callback_name(const struct builder *builder, uint64_t timer)
+{
+	const struct hb_go_layout *layout = builder->go->layout;
+	uint64_t f = 0, arg = 0;
+	hb_snapshot_u64(builder->go->snapshot, timer + layout->timer.f, &f);
+	hb_snapshot_u64(builder->go->snapshot, timer + layout->timer.arg + 8, &arg);
+	const char *name = func_value_name(builder, f);
+	if (name && !strcmp(name, "time.goFunc")) {
+		const char *user = func_value_name(builder, arg);
+		return user ? user : "time.AfterFunc";
+	}
+	if (name && !strcmp(name, "time.sendTime"))
+		return "time.NewTimer, After or Tick";
+	return name ? name : "an unknown callback";
+}
+
+static int compare_timers(const void *a, const void *b)
+{
+	const struct pending_timer *x = a, *y = b;
+	int order = strcmp(x->callback, y->callback);
+	return order ? order : x->timer < y->timer ? -1 : x->timer > y->timer;
+}
+
+struct timer_list {
+	HB_VEC(struct pending_timer) list;
+};
+
+/* runtime/time.go: each p has a heap of {timer, when} (1.23+). */
+static struct hb_error *read_timers(const struct builder *builder, struct timer_list *ret)
+{
+	const struct hb_go_layout *layout = builder->go->layout;
+	const struct hb_snapshot *snapshot = builder->go->snapshot;
+	uint64_t ps, nps, heap, n;
+	if (!builder->go->allp || layout->timer_when.size == HB_ABSENT ||
+	    !hb_snapshot_slice(snapshot, builder->go->allp, 1 << 16, &ps, &nps))
+		return NULL;
+	for (uint64_t i = 0; i < nps; i++) {
+		uint64_t p;
+		if (!hb_snapshot_u64(snapshot, ps + i * 8, &p) ||
+		    !hb_snapshot_slice(snapshot, p + layout->p.timers + layout->timers.heap, 1u << 30, &heap, &n))
+			continue;
+		for (uint64_t k = 0; k < n; k++) {
+			uint64_t timer;
+			if (!hb_snapshot_u64(snapshot, heap + k * layout->timer_when.size + layout->timer_when.timer, &timer))
+				break;
+			if (!hb_heap_slot(builder->heap, timer)) /* network poller deadlines live outside the heap */
+				continue;
+			HB_VEC_PUSH(&ret->list, (struct pending_timer){timer, callback_name(builder, timer)});
+		}
+	}
+	return NULL;
+}
+
+static struct hb_error *add_timers(struct builder *builder)
+{
+	struct timer_list timers = {0};
+	struct hb_error *err = read_timers(builder, &timers);
+	if (!err && timers.list.len)
+		qsort(timers.list.data, timers.list.len, sizeof(*timers.list.data), compare_timers);
+	for (size_t i = 0; !err && i < timers.list.len; i++) {
+		const struct pending_timer *timer = &timers.list.data[i];
+		if (!i || strcmp(timer->callback, timers.list.data[i - 1].callback) != 0)
+			err = add_named_node(builder, HB_ROOT_TIMER_GROUP, 0, timer->callback);
+		if (!err)
+			add_edge(builder, timer->timer, 0);
+	}
+	hb_vec_deinit(&timers.list);
+	return err;
+}
+
+/* --- Specials -------------------------------------------------------------------------------------------------------- */
+
+struct object_visit {
+	struct builder *builder;
+	uint64_t base;
+};
+
+static void visit_object_word(void *ctx, uint64_t word)
+{
+	struct object_visit *visit = ctx;
+	uint64_t value;
+	if (hb_snapshot_u64(visit->builder->go->snapshot, visit->base + word * 8, &value))
+		add_edge(visit->builder, value, visit->base + word * 8);
+}
+
+/* Runs over the special records of one kind. runtime/mgcmark.go markrootSpans: of an object with a finalizer everything it
+ * points to is a root, but not the object; the finalizer's func value is; a weak handle's indirection object is; a
+ * cleanup's func value (and argument, 1.26+) is. */
+static void add_special(struct builder *builder, const struct hb_span *span, uint64_t special, uint32_t kind)
+{
+	const struct hb_go_layout *layout = builder->go->layout;
+	const struct hb_snapshot *snapshot = builder->go->snapshot;
+	uint64_t value, offset;
+	if (kind == layout->kinds.finalizer) {
+		if (hb_snapshot_u64(snapshot, special + layout->special_finalizer.fn, &value))
+			add_edge(builder, value, 0);
+		if (hb_snapshot_u64(snapshot, special + layout->special.offset, &offset) &&
+		    offset / span->elem_size < span->nelems) {
+			uint32_t slot = span->first_slot + (uint32_t)(offset / span->elem_size);
+			struct object_visit visit = {builder, hb_heap_slot_addr(span, slot)};
+			hb_heap_each_pointer_word(builder->heap, span, slot, visit_object_word, &visit);
+		}
+	} else if (kind == layout->kinds.weak_handle) {
+		if (hb_snapshot_u64(snapshot, special + layout->special_weak.handle, &value))
+			add_edge(builder, value, 0);
+	} else if (kind == layout->kinds.cleanup) {
+		uint32_t words = layout->cleanup_fn.size == HB_ABSENT ? 1 : layout->cleanup_fn.size / 8;
+		for (uint32_t i = 0; i < words; i++)
+			if (hb_snapshot_u64(snapshot, special + layout->special_cleanup.fn + i * 8, &value))
+				add_edge(builder, value, 0);
+	}
+}
+
+static struct hb_error *add_specials(struct builder *builder, uint32_t kind, const char *name)
+{
+	const struct hb_go_layout *layout = builder->go->layout;
+	if (kind == HB_ABSENT)
+		return NULL;
+	TRY(add_named_node(builder, HB_ROOT_FINALIZER, 1, name));
+	for (uint32_t i = 0; i < builder->heap->nspans; i++) {
+		const struct hb_span *span = &builder->heap->spans[i];
+		uint64_t special = span->specials;
+		for (uint64_t n = 0; special && n < (uint64_t)span->nelems * 8 + 8; n++) {
+			uint8_t its_kind;
+			if (!hb_snapshot_u8(builder->go->snapshot, special + layout->special.kind, &its_kind))
+				break;
+			if (its_kind == kind)
+				add_special(builder, span, special, kind);
+			if (!hb_snapshot_u64(builder->go->snapshot, special + layout->special.next, &special))
+				break;
+		}
+	}
+	return NULL;
+}
+
+/* --- Finalizers and cleanups that are due ----------------------------------------------------------------------- */
+
+struct queue_visit {
+	struct builder *builder;
+	enum hb_go_queue queue;
+};
+
+static void visit_queued_word(void *ctx, uint64_t value)
+{
+	add_edge(ctx, value, 0);
+}
+
+static void visit_queue_block(void *ctx, uint64_t block, uint64_t size)
+{
+	const struct queue_visit *visit = ctx;
+	const struct hb_go *go = visit->builder->go;
+	hb_go_queue_words(&(struct hb_go_memory){go->snapshot, NULL}, go->layout, visit->queue, block, visit_queued_word,
+			  visit->builder);
+}
+
+/* runtime/mgcmark.go fixedRootFinalizers, fixedRootCleanups. */
+static struct hb_error *add_queues(struct builder *builder)
+{
+	static const char *const names[HB_GO_QUEUES] = {"finalizers that are due", "cleanups that are due"};
+	const struct hb_go *go = builder->go;
+	for (unsigned queue = 0; queue < HB_GO_QUEUES; queue++) {
+		if (!go->queues[queue])
+			continue;
+		TRY(add_named_node(builder, HB_ROOT_FINALIZER, 1, names[queue]));
+		hb_go_queue_blocks(&(struct hb_go_memory){go->snapshot, NULL}, go->layout, queue, go->queues[queue],
+				   visit_queue_block, &(struct queue_visit){builder, queue});
+	}
+	return NULL;
+}
+
+/* --- The runtime's own ------------------------------------------------------------------------------------------------ */
+
+/* Each p's cache of tiny allocations: the block that the next few tiny objects go into (runtime/mcache.go,
+ * gcMarkTinyAllocs). Nobody need point at it yet. */
+static struct hb_error *add_tiny_blocks(struct builder *builder)
+{
+	const struct hb_go_layout *layout = builder->go->layout;
+	const struct hb_snapshot *snapshot = builder->go->snapshot;
+	uint64_t ps, nps, p, mcache, tiny;
+	if (!builder->go->allp || !hb_snapshot_slice(snapshot, builder->go->allp, 1 << 16, &ps, &nps))
+		return NULL;
+	TRY(add_named_node(builder, HB_ROOT_RUNTIME, 2, "tiny allocation blocks"));
+	for (uint64_t i = 0; i < nps; i++)
+		if (hb_snapshot_u64(snapshot, ps + i * 8, &p) &&
+		    hb_snapshot_u64(snapshot, p + layout->p.mcache, &mcache) &&
+		    hb_snapshot_u64(snapshot, mcache + layout->mcache.tiny, &tiny))
+			add_edge(builder, tiny, 0);
+	return NULL;
+}
+
+/* g structs are never freed: the runtime keeps them for the next goroutine. */
+static struct hb_error *add_dead_goroutines(struct builder *builder)
+{
+	TRY(add_named_node(builder, HB_ROOT_RUNTIME, 2, "ended goroutines (kept for reuse)"));
+	for (size_t i = 0; i < builder->goroutines->ndead; i++)
+		add_edge(builder, builder->goroutines->dead_gs[i], 0);
+	return NULL;
+}
+
+/* --- Cuts ------------------------------------------------------------------------------------------------------------- */
+
+static int compare_slots(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return x < y ? -1 : x > y;
+}
+
+static struct hb_error *cut(struct builder *builder, uint64_t addr)
+{
+	uint32_t slot = hb_heap_slot(builder->heap, addr);
+	if (slot)
+		HB_VEC_PUSH(&builder->roots->cut_targets, slot);
+	return NULL;
+}
+
+/* allgs, allm, channel queues and so on all lead to g structs: only the goroutine itself is charged with its g. */
+static struct hb_error *cut_goroutines(struct builder *builder)
+{
+	const struct hb_goroutines *all = builder->goroutines;
+	for (size_t i = 0; i < all->n; i++)
+		TRY(cut(builder, all->list[i].g));
+	for (size_t i = 0; i < all->ndead; i++)
+		TRY(cut(builder, all->dead_gs[i]));
+	return NULL;
+}
+
+/* The p structs, which pending timers and others point to, lead to every cache of the scheduler. */
+static struct hb_error *cut_processors(struct builder *builder)
+{
+	uint64_t ps, nps, p;
+	if (!builder->go->allp || !hb_snapshot_slice(builder->go->snapshot, builder->go->allp, 1 << 16, &ps, &nps))
+		return NULL;
+	TRY(add_named_node(builder, HB_ROOT_RUNTIME, 2, "processors (runtime.allp)"));
+	for (uint64_t i = 0; i < nps; i++) {
+		if (!hb_snapshot_u64(builder->go->snapshot, ps + i * 8, &p))
+			break;
+		TRY(cut(builder, p));
+		add_edge(builder, p, 0);
+	}
+	return NULL;
+}
+
+static struct hb_error *cut_thread(struct builder *builder, uint64_t m, size_t first)
+{
+	uint32_t slot = hb_heap_slot(builder->heap, m);
+	bool known = !slot;
+	for (size_t k = first; k < builder->roots->cut_targets.len && !known; k++)
+		known = builder->roots->cut_targets.data[k] == slot;
+	if (known)
+		return NULL;
+	TRY(cut(builder, m));
+	add_edge(builder, m, 0);
+	return NULL;
+}
+
+/* The m structs: every g that runs or is in a syscall points to one, and they are linked to each other. (Their link,
+ * m.alllink, moved between 1.24.0 and 1.24.10: the threads lead to them as well.) */
+static struct hb_error *cut_threads(struct builder *builder)
+{
+	const struct hb_goroutines *all = builder->goroutines;
+	size_t first = builder->roots->cut_targets.len;
+	TRY(add_named_node(builder, HB_ROOT_RUNTIME, 2, "threads (runtime.allm)"));
+	for (size_t i = 0; i < all->n; i++)
+		if (all->list[i].m)
+			TRY(cut_thread(builder, all->list[i].m, first));
+	for (size_t i = 0; all->threads && i < builder->go->snapshot->nthreads; i++)
+		if (all->threads[i].m)
+			TRY(cut_thread(builder, all->threads[i].m, first));
+	return NULL;
+}
+
+static struct hb_error *add_cuts(struct builder *builder)
+{
+	TRY(cut_processors(builder));
+	TRY(cut_threads(builder));
+	TRY(cut_goroutines(builder));
+	qsort(builder->roots->cut_targets.data, builder->roots->cut_targets.len, sizeof(uint32_t), compare_slots);
+	return NULL;
+}
+
+/* --- Together --------------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *build(struct builder *builder)
+{
+	const struct hb_go_special_kinds *kinds = &builder->go->layout->kinds;
+	TRY(scan_globals(builder, 0));
+	TRY(add_goroutines(builder));
+	TRY(add_threads(builder));
+	TRY(add_timers(builder));
+	TRY(add_specials(builder, kinds->finalizer, "finalizers"));
+	TRY(add_specials(builder, kinds->cleanup, "cleanups"));
+	TRY(add_specials(builder, kinds->weak_handle, "weak pointers"));
+	TRY(add_queues(builder));
+	TRY(scan_globals(builder, 2));
+	TRY(add_tiny_blocks(builder));
+	TRY(add_dead_goroutines(builder));
+	TRY(add_cuts(builder));
+	if (builder->imprecise_stacks)
+		hb_notes_add(builder->go->notes, "%llu goroutine stacks could not be unwound and were read conservatively: they may "
+						 "seem to hold more than they do",
+			     (unsigned long long)builder->imprecise_stacks);
+	return builder->out_of_memory ? hb_error_nomem() : NULL;
+}
+
+struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap, const struct hb_goroutines *goroutines,
+			     const struct hb_globals *globals, struct hb_roots *ret)
+{
+	*ret = (struct hb_roots){0};
+	struct builder builder = {.go = go, .heap = heap, .goroutines = goroutines, .globals = globals, .roots = ret};
+	struct hb_error *err = build(&builder);
+	if (err)
+		hb_roots_deinit(ret);
+	return err;
+}

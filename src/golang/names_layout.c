@@ -1,0 +1,195 @@
+/* Where variables begin and end on a stripped binary.
+ *
+ * The linker sorts the symbols of a data section by size (cmd/link/internal/ld/data.go, dodataSect, 1.18-1.27), so the
+ * sizes that types tell bound all others: what lies between two variables of 24 bytes is variables of 24 bytes.
+ */
+#include "golang/names_internal.h"
+
+#include <string.h>
+
+struct known { /* a piece whose type tells its size */
+	uint64_t addr, size;
+};
+struct layout {
+	struct hb_naming *naming;
+	HB_VEC(struct known) known;     /* sizes do not decrease */
+	HB_VEC(struct hb_piece) pieces; /* the result */
+};
+
+uint64_t hb_naming_alignment(uint64_t size)
+{
+	return size >= 32 ? 32 : size >= 16 ? 16 : 8;
+}
+
+static uint64_t stride(uint64_t size)
+{
+	return (size + hb_naming_alignment(size) - 1) & ~(hb_naming_alignment(size) - 1);
+}
+
+/* Keeps the longest run of sizes that do not decrease: what contradicts most others is wrong, as the type of a first
+ * field is. Patience sorting; ends[i] is the last of the best run of length i + 1. */
+static struct hb_error *drop_contradictions(struct layout *layout)
+{
+	size_t n = layout->known.len, longest = 0;
+	if (!n)
+		return NULL;
+	hb_autofree size_t *ends = calloc(n, sizeof(*ends));
+	hb_autofree size_t *before = calloc(n, sizeof(*before));
+	if (!ends || !before)
+		return hb_error_nomem();
+	struct known *list = layout->known.data;
+	for (size_t i = 0; i < n; i++) {
+		size_t low = 0, high = longest;
+		while (low < high) {
+			size_t middle = low + (high - low) / 2;
+			if (list[ends[middle]].size <= list[i].size)
+				low = middle + 1;
+			else
+				high = middle;
+		}
+		before[i] = low ? ends[low - 1] : SIZE_MAX;
+		ends[low] = i;
+		longest = hb_max(longest, low + 1);
+	}
+	/* The chosen ones, from the last to the first, then in place. */
+	for (size_t at = ends[longest - 1], to = longest; to--; at = before[at])
+		ends[to] = at;
+	for (size_t i = 0; i < longest; i++)
+		list[i] = list[ends[i]];
+	layout->known.len = longest;
+	return NULL;
+}
+
+/* The runtime's large structs (mheap_, work, sched) are referred to by their fields, which look like small variables.
+ */
+static bool is_runtime_part(const struct hb_naming *naming, uint64_t addr)
+{
+	size_t first, last;
+	struct hb_go_func func;
+	hb_naming_refs(naming, addr, addr + 8, &first, &last);
+	return first < last &&
+	       hb_go_func_by_index(naming->go, &naming->go->modules[0], naming->facts->refs.data[first].func, &func) &&
+	       !strncmp(func.name, "runtime.", 8);
+}
+
+static struct hb_error *collect_known(struct layout *layout, uint64_t start, uint64_t end)
+{
+	const struct hb_naming *naming = layout->naming;
+	layout->known.len = 0;
+	for (size_t i = 0; i < naming->pieces.len; i++) {
+		const struct hb_piece *piece = &naming->pieces.data[i];
+		uint32_t id = piece->type ? hb_types_find(naming->types, piece->type) : 0;
+		uint64_t size = naming->types->list[id].size;
+		if (!id || piece->addr < start || piece->addr >= end || piece->addr % hb_naming_alignment(size) ||
+		    is_runtime_part(naming, piece->addr))
+			continue;
+		HB_VEC_PUSH(&layout->known, (struct known){piece->addr, size});
+	}
+	return drop_contradictions(layout);
+}
+
+/* One type of a first field among the known ones does no harm. */
+enum { WITNESSES = 3 };
+
+/* The variable that addr is in, as far as its neighbours tell. False: only *most, the size that it cannot exceed. */
+static bool locate(const struct layout *layout, uint64_t addr, uint64_t *start, uint64_t *most)
+{
+	const struct known *list = layout->known.data;
+	size_t low = 0, high = layout->known.len;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (list[middle].addr <= addr)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	/* list[low − 1] begins at or below addr, list[low] above. */
+	if (low && addr - list[low - 1].addr < list[low - 1].size) {
+		*start = list[low - 1].addr;
+		*most = list[low - 1].size;
+		return true;
+	}
+	*most = layout->known.len - low >= WITNESSES ? list[low + WITNESSES - 1].size : UINT64_MAX;
+	if (!low || low == layout->known.len || list[low - 1].size != list[low].size)
+		return false;
+	*most = list[low].size;
+	uint64_t step = stride(*most);
+	if ((list[low].addr - list[low - 1].addr) % step)
+		return false;
+	*start = list[low - 1].addr + (addr - list[low - 1].addr) / step * step;
+	return addr - *start < *most;
+}
+
+/* Appends a variable behind what there is; what lies between is nobody's. */
+static struct hb_error *append(struct layout *layout, uint64_t start, uint64_t end, uint64_t type, uint64_t *cursor)
+{
+	if (start < *cursor) {
+		start = *cursor;
+		type = 0;
+	}
+	if (start >= end)
+		return NULL;
+	if (start > *cursor)
+		HB_VEC_PUSH(&layout->pieces, (struct hb_piece){
+		                                     .addr = *cursor,
+		                                     .size = start - *cursor,
+		                                     .source = HB_PIECE_UNKNOWN,
+		                             });
+	HB_VEC_PUSH(&layout->pieces, (struct hb_piece){
+	                                     .addr = start,
+	                                     .size = end - start,
+	                                     .type = type,
+	                                     .source = HB_PIECE_UNKNOWN,
+	                             });
+	*cursor = end;
+	return NULL;
+}
+
+/* Replaces the pieces of a section, cut where code and data refer, by variables as they must lie. */
+static struct hb_error *lay_out(struct layout *layout, uint64_t section, uint64_t section_end)
+{
+	const struct hb_naming *naming = layout->naming;
+	TRY(collect_known(layout, section, section_end));
+	uint64_t cursor = 0, end = 0;
+	for (size_t i = 0; i < naming->pieces.len; i++) {
+		const struct hb_piece *piece = &naming->pieces.data[i];
+		if (piece->addr < section || piece->addr >= section_end)
+			continue;
+		if (!cursor)
+			cursor = piece->addr;
+		uint64_t start, most;
+		end = piece->addr + piece->size;
+		if (locate(layout, piece->addr, &start, &most)) {
+			uint64_t type = start == piece->addr ? piece->type : 0;
+			TRY(append(layout, start, hb_min(start + most, section_end), type, &cursor));
+		} else {
+			most = hb_min((hb_min(most, piece->size) + 7) & ~7ull, piece->size);
+			TRY(append(layout, piece->addr, piece->addr + most, piece->type, &cursor));
+		}
+	}
+	return append(layout, end, end, 0, &cursor);
+}
+
+struct hb_error *hb_naming_lay_out(struct hb_naming *naming)
+{
+	if (!naming->types)
+		return NULL;
+	for (size_t i = 0; i < naming->pieces.len; i++)
+		if (naming->pieces.data[i].source != HB_PIECE_UNKNOWN) /* symbols say it all */
+			return NULL;
+	const struct hb_go_module *module = &naming->go->modules[0];
+	struct layout layout = {.naming = naming};
+	struct hb_error *err = lay_out(&layout, module->data, module->edata);
+	if (!err)
+		err = lay_out(&layout, module->bss, module->ebss);
+	hb_vec_deinit(&layout.known);
+	if (err) {
+		hb_vec_deinit(&layout.pieces);
+		return err;
+	}
+	hb_vec_deinit(&naming->pieces);
+	naming->pieces.data = layout.pieces.data;
+	naming->pieces.len = layout.pieces.len;
+	naming->pieces.cap = layout.pieces.cap;
+	return NULL;
+}

@@ -1,0 +1,124 @@
+/* Statically initialised data: what a variable's initial value points to has no symbol of its own. */
+#include "golang/names_internal.h"
+
+#include <string.h>
+
+static int pointer_compare(const void *left, const void *right)
+{
+	const struct hb_static_pointer *a = left, *b = right;
+	if (a->target != b->target)
+		return a->target < b->target ? -1 : 1;
+	return a->at == b->at ? 0 : a->at < b->at ? -1 : 1;
+}
+
+static bool is_data(const struct hb_go *go, uint64_t addr)
+{
+	const struct hb_go_module *module = &go->modules[0];
+	return (addr >= module->data && addr < module->edata) || (addr >= module->bss && addr < module->ebss) ||
+	       (addr >= module->noptrdata && addr < module->enoptrdata) ||
+	       (addr >= module->noptrbss && addr < module->enoptrbss);
+}
+
+static const uint64_t max_data = 1ull << 30; /* initialised data above that is not a program's */
+
+/* words: the contents of [addr, addr + size), 8-aligned, with values that `bias` turns into addresses. */
+static struct hb_error *scan(struct hb_naming *naming, const uint8_t *words, uint64_t addr, uint64_t size,
+                             uint64_t bias)
+{
+	for (uint64_t at = 0; at + 8 <= size; at += 8) {
+		uint64_t target = hb_load_u64(words + at);
+		if (!target || !is_data(naming->go, target + bias))
+			continue;
+		HB_VEC_PUSH(&naming->pointers, (struct hb_static_pointer){target + bias, addr + at});
+	}
+	return NULL;
+}
+
+/* The file says how the variables began; the process's memory says what they hold now, when there is no file. */
+struct hb_error *hb_naming_find_pointers(struct hb_naming *naming)
+{
+	const struct hb_go_module *module = &naming->go->modules[0];
+	uint64_t start = (module->data + 7) & ~7ull, end = module->edata;
+	if (start >= end)
+		return NULL;
+	end = hb_min(end, start + max_data);
+	struct hb_error *err = NULL;
+	uint8_t *contents = NULL;
+	uint64_t addr, size;
+	if (naming->image && hb_elf_image_contents(naming->image, ".data", &contents, &addr, &size) &&
+	    start >= addr + naming->bias && start - addr - naming->bias < size) {
+		uint64_t skip = start - addr - naming->bias;
+		err = scan(naming, contents + skip, start, hb_min(size - skip, end - start), naming->bias);
+	} else {
+		for (uint64_t at = start; at < end && !err; at = (at | (HB_PAGE_SIZE - 1)) + 1) {
+			uint64_t len = hb_min((at | (HB_PAGE_SIZE - 1)) + 1, end) - at;
+			const uint8_t *words = hb_snapshot_at(naming->go->snapshot, at, len);
+			if (words)
+				err = scan(naming, words, at, len, 0);
+		}
+	}
+	free(contents);
+	for (size_t i = 0; i < naming->pointers.len && !err; i++)
+		if (!hb_vec_push(&naming->by_holder, naming->pointers.data[i]))
+			err = hb_error_nomem();
+	if (!err && naming->pointers.len > 1)
+		qsort(naming->pointers.data, naming->pointers.len, sizeof(struct hb_static_pointer), pointer_compare);
+	return err;
+}
+
+void hb_naming_pointers(const struct hb_naming *naming, uint64_t from, uint64_t to, size_t *first, size_t *last)
+{
+	size_t low = 0, high = naming->pointers.len;
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (naming->pointers.data[middle].target < from)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	*first = low;
+	while (low < naming->pointers.len && naming->pointers.data[low].target < to)
+		low++;
+	*last = low;
+}
+
+/* The piece that points at this one and has an owner: the one at the lowest address. SIZE_MAX: none yet. */
+static size_t holder_of(const struct hb_naming *naming, const struct hb_piece *piece)
+{
+	size_t first, last, best = SIZE_MAX;
+	hb_naming_pointers(naming, piece->addr, piece->addr + piece->size, &first, &last);
+	for (size_t i = first; i < last; i++) {
+		size_t holder = hb_naming_piece_at(naming, naming->pointers.data[i].at);
+		if (holder == SIZE_MAX || naming->pieces.data[holder].source == HB_PIECE_UNKNOWN)
+			continue;
+		if (&naming->pieces.data[holder] != piece && holder < best)
+			best = holder;
+	}
+	return best;
+}
+
+enum { MAX_ROUNDS = 64 };
+
+/* Data that static data points to belongs to whoever that belongs to: a few rounds, as literals nest a few levels. */
+struct hb_error *hb_naming_name_static(struct hb_naming *naming)
+{
+	bool changed = true;
+	for (int round = 0; changed && round < MAX_ROUNDS; round++) {
+		changed = false;
+		for (size_t i = 0; i < naming->pieces.len; i++) {
+			struct hb_piece *piece = &naming->pieces.data[i];
+			if (piece->source != HB_PIECE_UNKNOWN)
+				continue;
+			size_t holder = holder_of(naming, piece);
+			if (holder == SIZE_MAX)
+				continue;
+			const struct hb_piece *from = &naming->pieces.data[holder];
+			piece->source = HB_PIECE_STATIC;
+			piece->holder = from->source == HB_PIECE_STATIC ? from->holder : from->addr;
+			piece->package = from->package;
+			piece->runtime_internal = from->runtime_internal;
+			changed = true;
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,79 @@
+/* What threads hold besides the goroutines' stacks. The garbage collector needs none of this, for it stops threads
+ * where they choose; heldby stops them anywhere. docs/stacks.md. */
+#include "golang/stacks.h"
+#include "golang/threads.h"
+#include "golang/unwind.h"
+
+struct thread_scan {
+	const struct hb_go *go;
+	void (*visit)(void *ctx, const struct hb_stack_pointer *pointer);
+	void *ctx;
+};
+
+static void found(const struct thread_scan *scan, uint64_t value, uint64_t slot)
+{
+	if (value < HB_PAGE_SIZE)
+		return;
+	struct hb_stack_pointer pointer = {.value = value, .slot = slot, .function = "", .conservative = true};
+	scan->visit(scan->ctx, &pointer);
+}
+
+/* Every word of [from, to) that is in the snapshot. */
+static void scan_words(const struct thread_scan *scan, uint64_t from, uint64_t to)
+{
+	from &= ~UINT64_C(7);
+	while (from < to) {
+		const struct hb_region *region = hb_snapshot_region(scan->go->snapshot, from);
+		if (!region)
+			return;
+		uint64_t end = hb_min(to, (from & ~(uint64_t)(HB_PAGE_SIZE - 1)) + HB_PAGE_SIZE);
+		const uint8_t *words = hb_snapshot_at(scan->go->snapshot, from, end - from);
+		for (uint64_t at = 0; words && at + 8 <= end - from; at += 8)
+			found(scan, hb_load_u64(words + at), from + at);
+		from = end;
+	}
+}
+
+/* Whether the thread waits for work: then its scheduler's frames hold nothing that it will use. */
+static bool is_idle(const struct hb_go *go, const struct hb_registers *registers, struct hb_go_stack g0)
+{
+	enum { SOME_FRAMES = 64 };
+	struct hb_unwinder frame;
+	struct hb_stack_bytes stack = hb_stack_bytes(go->snapshot, registers->sp, g0.hi);
+	bool more = hb_unwinder_init(&frame, go, stack, registers->pc, registers->sp, true);
+	for (unsigned i = 0; more && i < SOME_FRAMES; i++) {
+		if (frame.code->kind == HB_FRAME_IDLE)
+			return true;
+		more = hb_unwinder_next(&frame);
+	}
+	return false;
+}
+
+static void scan_thread(const struct thread_scan *scan, const struct hb_registers *registers,
+                        const struct hb_go_thread *thread)
+{
+	struct hb_go_func func;
+	/* Go has no callee-saved registers: in a system call that a Go function makes, no register is live. */
+	bool waits = registers->in_syscall && hb_go_func_at(scan->go, registers->pc, &func);
+	for (unsigned i = 0; !waits && i < registers->ngeneral; i++)
+		found(scan, registers->general[i], 0);
+	if (hb_go_stack_has(thread->gsignal_stack, registers->sp)) {
+		/* The handler interrupted the thread anywhere; its registers then are on the signal stack. */
+		scan_words(scan, registers->sp, thread->gsignal_stack.hi);
+		scan_words(scan, thread->g0_stack.lo, thread->g0_stack.hi);
+	} else if (hb_go_stack_has(thread->g0_stack, registers->sp) &&
+	           !(waits && is_idle(scan->go, registers, thread->g0_stack))) {
+		scan_words(scan, registers->sp, thread->g0_stack.hi);
+	}
+}
+
+struct hb_error *hb_go_scan_threads(const struct hb_go *go, const struct hb_goroutines *goroutines,
+                                    void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx)
+{
+	struct thread_scan scan = {go, visit, ctx};
+	const struct hb_snapshot *snapshot = go->snapshot;
+	for (size_t i = 0; i < snapshot->nthreads; i++)
+		if (snapshot->threads[i].has_registers)
+			scan_thread(&scan, &snapshot->threads[i].registers, &goroutines->threads[i]);
+	return NULL;
+}

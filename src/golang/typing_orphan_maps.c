@@ -1,0 +1,144 @@
+/* Maps of which nothing says the type: recognised by their header, typed by their groups when those leave no choice.
+ *
+ * Typical are maps that an init function fills and only generated code reads.
+ */
+#include "golang/typing_internal.h"
+
+enum { ONE_GROUP_SLOTS = 8, MAX_CHECKED_GROUPS = 4, MAX_CHECKED_STEPS = 64, NO_DIRECTORY_SHIFT = 64 };
+
+struct contents { /* of a map */
+	uint64_t groups, ngroups;
+};
+
+/* internal/runtime/maps/map.go, 1.24-1.27: used, seed, dirPtr, dirLen, globalDepth, globalShift. With a directory, its
+ * length is 1 << globalDepth and globalShift is 64 − globalDepth; a map of one group has neither. */
+static bool looks_like_map(const struct hb_typer *typer, const uint8_t *header)
+{
+	const struct hb_go_layout *layout = typer->go->layout;
+	uint64_t used = hb_load_u64(header + layout->map.used), len = hb_load_u64(header + layout->map.dir_len);
+	uint8_t depth = header[layout->map.global_depth], shift = header[layout->map.global_shift];
+	if (used >> 40 || depth > 40)
+		return false;
+	if (!len)
+		return !depth && (shift == NO_DIRECTORY_SHIFT || !shift) && used <= ONE_GROUP_SLOTS;
+	return len == 1ull << depth && shift == NO_DIRECTORY_SHIFT - depth;
+}
+
+static const uint8_t *bytes_at(const struct hb_typer *typer, uint64_t addr, uint64_t size)
+{
+	struct hb_target_slot found = hb_scan_find(&typer->scan, addr);
+	struct hb_claim claim = {.word = found.word};
+	uint64_t at;
+	if (!found.kind || !hb_heap_page(typer->heap, addr, &at) ||
+	    at - found.word * 8 + size > hb_typer_slot_size(typer, &claim))
+		return NULL;
+	return typer->heap->memory + at;
+}
+
+static bool find_contents(const struct hb_typer *typer, const uint8_t *header, struct contents *ret)
+{
+	const struct hb_go_layout *layout = typer->go->layout;
+	uint64_t pointer = hb_load_u64(header + layout->map.dir_ptr);
+	*ret = (struct contents){pointer, 1};
+	if (!hb_load_u64(header + layout->map.dir_len))
+		return pointer;
+	const uint8_t *directory = bytes_at(typer, pointer, 8);
+	const uint8_t *table = directory ? bytes_at(typer, hb_load_u64(directory), layout->map_table.size) : NULL;
+	if (!table)
+		return false;
+	const uint8_t *groups = table + layout->map_table.groups;
+	ret->groups = hb_load_u64(groups + layout->map_groups.data);
+	ret->ngroups = hb_load_u64(groups + layout->map_groups.length_mask) + 1;
+	return ret->groups && ret->ngroups && ret->ngroups < UINT32_MAX;
+}
+
+static bool contents_agree(struct hb_typer *typer, const struct contents *contents, uint32_t group)
+{
+	struct hb_shape shape = *hb_typer_shape(typer, group);
+	for (uint64_t k = 0; k < contents->ngroups && k < MAX_CHECKED_GROUPS; k++) {
+		const uint8_t *bytes = bytes_at(typer, contents->groups + k * shape.size, shape.size);
+		for (uint32_t i = 0; bytes && i < shape.nsteps && i < MAX_CHECKED_STEPS; i++) {
+			struct hb_step step = typer->steps.data[shape.first_step + i];
+			if (!hb_typer_step_agrees(typer, &step, bytes + step.offset))
+				return false;
+		}
+	}
+	return true;
+}
+
+/* The only map type whose groups fit; 0 when there is none or several. Of types with the same groups (map[K]V and types
+ * defined as it) the first one stands for all. */
+static uint32_t only_map(struct hb_typer *typer, const uint8_t *header)
+{
+	struct contents contents;
+	uint32_t found = 0;
+	if (!find_contents(typer, header, &contents))
+		return 0;
+	for (size_t i = 0; i < typer->map_types.len; i++) {
+		uint32_t map = typer->map_types.data[i], group = typer->types->list[map].group;
+		if (found && typer->types->list[found].group == group)
+			continue;
+		if (!hb_typer_is_all(typer, contents.groups, group, contents.ngroups) ||
+		    !contents_agree(typer, &contents, group))
+			continue;
+		if (found)
+			return 0;
+		found = map;
+	}
+	return found;
+}
+
+/* Unnamed map types first. */
+static bool list_map_types(struct hb_typer *typer)
+{
+	for (int named = 0; named < 2; named++)
+		for (uint32_t id = 1; id < typer->types->n; id++) {
+			const struct hb_type *type = &typer->types->list[id];
+			bool is_named = type->tflag & 4; /* abi.TFlagNamed */
+			if (type->kind == HB_KIND_MAP && is_named == named && hb_map_is_swiss(typer->types, id) &&
+			    !hb_vec_push(&typer->map_types, id))
+				return false;
+		}
+	return true;
+}
+
+static bool infer_map(struct hb_typer *typer, const struct hb_span *span, uint32_t slot, uint64_t at)
+{
+	const uint8_t *header = typer->heap->memory + at;
+	if (hb_small_window(typer->heap, at, span->elem_size / 8) != 1ull << typer->go->layout->map.dir_ptr / 8 ||
+	    !looks_like_map(typer, header))
+		return false;
+	uint32_t map = only_map(typer, header);
+	if (!map) {
+		hb_typer_set_weakly(typer, slot, typer->known.map, HB_CLAIM_LAYOUT);
+		return false;
+	}
+	typer->source = HB_CLAIM_LAYOUT;
+	hb_typer_claim(typer, hb_heap_slot_addr(span, slot), hb_typer_pseudo(typer, HB_ROLE_MAP, map), 1, false);
+	typer->source = HB_CLAIM_FIELD;
+	return true;
+}
+
+struct hb_error *hb_typer_infer_maps(struct hb_typer *typer, uint64_t *ret)
+{
+	const struct hb_go_layout *layout = typer->go->layout;
+	*ret = 0;
+	if (layout->map.size == HB_ABSENT)
+		return NULL;
+	if (!typer->map_types.len && !list_map_types(typer))
+		return hb_error_nomem();
+	for (uint32_t i = 0; i < typer->heap->nspans; i++) {
+		const struct hb_span *span = &typer->heap->spans[i];
+		uint64_t at;
+		if (span->kind != HB_SPAN_BITS || !hb_typer_is_class_of(typer, layout->map.size, span->elem_size) ||
+		    !hb_heap_page(typer->heap, span->base, &at))
+			continue;
+		for (uint32_t k = 0; k < span->nelems; k++) {
+			uint32_t slot = span->first_slot + k;
+			if (hb_heap_allocated(typer->heap, slot) && !hb_typer_type(typer, slot))
+				*ret += infer_map(typer, span, slot, at + k * span->elem_size);
+		}
+		TRY(hb_typer_drain(typer));
+	}
+	return NULL;
+}

@@ -1,0 +1,131 @@
+#include "golang/version.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+bool hb_go_version_parse(const char *text, struct hb_go_version *ret)
+{
+	const char *at = strstr(text, "go1.");
+	if (!at || !isdigit((unsigned char)at[4]))
+		return false;
+	unsigned minor = 0, patch = 0;
+	const char *p = at + 4;
+	while (isdigit((unsigned char)*p) && minor < 10000)
+		minor = minor * 10 + (unsigned)(*p++ - '0');
+	if (*p == '.' && isdigit((unsigned char)p[1]))
+		for (p++; isdigit((unsigned char)*p) && patch < 10000;)
+			patch = patch * 10 + (unsigned)(*p++ - '0');
+	*ret = (struct hb_go_version){.minor = minor, .patch = patch};
+	snprintf(ret->text, sizeof(ret->text), "%.63s", text);
+	return true;
+}
+
+static bool parse_bytes(const uint8_t *bytes, size_t len, struct hb_go_version *ret)
+{
+	char text[128];
+	if (len < 5 || len >= sizeof(text))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		if (bytes[i] < 0x20 || bytes[i] > 0x7e)
+			return false;
+	memcpy(text, bytes, len);
+	text[len] = 0;
+	return hb_go_version_parse(text, ret);
+}
+
+/* debug/buildinfo: "\xff Go buildinf:", pointer size, flags (bit 1: strings are inline), padding to 32; then the version
+ * as a varint length and bytes. The linker aligns it to 16. */
+bool hb_go_version_from_buildinfo(const struct hb_snapshot *snapshot, struct hb_go_version *ret)
+{
+	static const char magic[] = "\xff Go buildinf:";
+	for (size_t i = 0; i < snapshot->nregions; i++) {
+		const struct hb_region *region = &snapshot->regions[i];
+		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT && !region->in_arenas; page++) {
+			if (region->pages[page] != HB_PAGE_READ)
+				continue;
+			for (unsigned at = 0; at < HB_PAGE_SIZE; at += 16) {
+				uint64_t offset = (page << HB_PAGE_SHIFT) + at;
+				if (region->bytes[offset] != 0xff || memcmp(region->bytes + offset, magic, 14) != 0)
+					continue;
+				struct hb_bytes blob = hb_snapshot_view(snapshot, region->start + offset, 32 + 2 + 128);
+				uint64_t pos = 32;
+				uint32_t len;
+				uint8_t flags;
+				if (!hb_get_u8(blob, 15, &flags) || !(flags & 2) || !hb_get_uvarint32(blob, &pos, &len))
+					continue;
+				struct hb_bytes text = hb_bytes_slice(blob, pos, len);
+				if (text.data && parse_bytes(text.data, text.len, ret))
+					return true;
+			}
+		}
+	}
+	return false;
+}
+
+bool hb_go_version_from_data(const struct hb_go_memory *memory, const struct hb_go_layout *layout, uint64_t moduledata,
+			     struct hb_go_version *ret)
+{
+	uint64_t start, end;
+	if (!hb_go_memory_u64(memory, moduledata + layout->moduledata.data, &start) ||
+	    !hb_go_memory_u64(memory, moduledata + layout->moduledata.edata, &end))
+		return false;
+	for (uint64_t addr = (start + 7) & ~UINT64_C(7); addr + 16 <= end; addr += 8) {
+		const uint8_t *header = hb_snapshot_at(memory->snapshot, addr, 16);
+		if (!header)
+			continue;
+		uint64_t len = hb_load_u64(header + 8);
+		if (len < 6 || len > 100)
+			continue;
+		const uint8_t *text = hb_snapshot_at(memory->snapshot, hb_load_u64(header), len);
+		if (text && !memcmp(text, "go1.", 4) && isdigit(text[4]) && parse_bytes(text, len, ret))
+			return true;
+	}
+	return false;
+}
+
+static bool maps_file_named(const struct hb_snapshot *snapshot, const char *part)
+{
+	for (size_t i = 0; i < snapshot->nmappings; i++) {
+		const char *base = strrchr(snapshot->mappings[i].path, '/');
+		if (base && strstr(base + 1, part))
+			return true;
+	}
+	return false;
+}
+
+static bool read_only_data_has(const struct hb_snapshot *snapshot, const char *needle)
+{
+	size_t len = strlen(needle);
+	for (size_t i = 0; i < snapshot->nregions; i++) {
+		const struct hb_region *region = &snapshot->regions[i];
+		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT; page++)
+			if (region->pages[page] == HB_PAGE_READ &&
+			    memmem(region->bytes + (page << HB_PAGE_SHIFT), HB_PAGE_SIZE, needle, len))
+				return true;
+	}
+	return false;
+}
+
+const char *hb_go_looks_like(const struct hb_snapshot *snapshot)
+{
+	static const struct {
+		const char *file, *says;
+	} signs[] = {
+		{"libjvm.so", "a Java virtual machine"},   {"libcoreclr.so", "a .NET program"},
+		{"python", "a Python interpreter"},	   {"libruby", "a Ruby interpreter"},
+		{"libperl", "a Perl interpreter"},	   {"libnode", "Node.js"},
+		{"beam.smp", "an Erlang virtual machine"}, {"libphp", "a PHP interpreter"},
+	};
+	const char *base = snapshot->exe_path ? strrchr(snapshot->exe_path, '/') : NULL;
+	if (base && !strncmp(base + 1, "node", 4))
+		return "Node.js";
+	for (size_t i = 0; i < hb_countof(signs); i++)
+		if (maps_file_named(snapshot, signs[i].file))
+			return signs[i].says;
+	if (read_only_data_has(snapshot, "/rustc/"))
+		return "a Rust program";
+	if (maps_file_named(snapshot, "libstdc++.so"))
+		return "a C++ program";
+	return "a C or C++ program, or another native one";
+}
