@@ -1,0 +1,321 @@
+#include "snapshot/capture.h"
+#include "base/progress.h"
+#include "snapshot/capture_internal.h"
+#include "target/core.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Longest wait for all threads to stop: then nothing is examined and the target runs on. */
+static const uint64_t STOP_WAIT_NS = 500000000;
+
+/* What one second of the stop reads, for predictions: half of what one core was measured to do (docs/capture.md). */
+static const uint64_t BYTES_PER_SECOND = UINT64_C(4000000000);
+static const uint64_t STOP_FLOOR_NS = 500000;
+
+/* --- The program's own file ------------------------------------------------------------------------------------------ */
+
+/* Executable pages are as the file has them: mapped, not read. */
+static void map_text(struct capture *capture, const struct hb_mapping *mapping, const struct hb_region *region,
+		     uint64_t file_size)
+{
+	if (mapping->file_offset >= file_size || mapping->writable)
+		return;
+	uint64_t len = hb_min(mapping->end - mapping->start, (file_size - mapping->file_offset + 4095) & ~UINT64_C(4095));
+	uint8_t *at = region->bytes + (mapping->start - region->start);
+	if (mmap(at, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, capture->snapshot->exe_fd, (off_t)mapping->file_offset) !=
+	    MAP_FAILED)
+		memset(region->pages + ((mapping->start - region->start) >> HB_PAGE_SHIFT), HB_PAGE_READ,
+		       len >> HB_PAGE_SHIFT);
+}
+
+static struct hb_error *read_own_image(struct capture *capture)
+{
+	const struct hb_target *target = capture->target;
+	struct stat status;
+	uint64_t file_size = capture->snapshot->exe_fd >= 0 && !fstat(capture->snapshot->exe_fd, &status)
+				     ? (uint64_t)status.st_size
+				     : 0;
+	for (size_t i = 0; i < target->nmappings; i++) {
+		const struct hb_mapping *mapping = &target->mappings[i];
+		const struct hb_region *region = hb_snapshot_region(capture->snapshot, mapping->start);
+		if (!region || !capture_is_own_mapping(capture, i))
+			continue;
+		if (mapping->executable && target->kind == HB_TARGET_LIVE)
+			map_text(capture, mapping, region, file_size);
+		TRY(capture_plan(capture, mapping->start, mapping->end - mapping->start));
+	}
+	return capture_read_plan(capture);
+}
+
+/* --- Before, in and after the stop ------------------------------------------------------------------------------------ */
+
+static struct hb_error *read_arena_presence(struct capture *capture)
+{
+	const struct hb_snapshot_arenas *arenas = &capture->snapshot->arenas;
+	for (uint32_t i = 0; i < arenas->n; i++)
+		TRY(capture->target->ops->pages(capture->target, arenas->addr[i], 1 << (26 - HB_PAGE_SHIFT),
+						arenas->presence + ((size_t)i << (26 - HB_PAGE_SHIFT))));
+	return NULL;
+}
+
+static uint64_t bytes_read_so_far(const struct hb_snapshot *snapshot)
+{
+	uint64_t pages = 0;
+	for (size_t i = 0; i < snapshot->nregions; i++) {
+		const struct hb_region *region = &snapshot->regions[i];
+		uint64_t n = (region->end - region->start) >> HB_PAGE_SHIFT;
+		for (uint64_t page = 0; !region->in_arenas && page < n; page++)
+			pages += region->pages[page] == HB_PAGE_READ;
+	}
+	return pages << HB_PAGE_SHIFT;
+}
+
+static struct hb_capture_prediction predict(const struct capture *capture, uint64_t scan_bytes)
+{
+	struct hb_capture_prediction prediction = {
+		.scan_bytes = scan_bytes,
+		.table_bytes = bytes_read_so_far(capture->snapshot),
+	};
+	snprintf(prediction.go_version, sizeof(prediction.go_version), "%s", capture->go.version.text);
+	double bytes = (double)(prediction.scan_bytes + prediction.table_bytes);
+	prediction.pause_ns = STOP_FLOOR_NS + (uint64_t)(bytes / (double)BYTES_PER_SECOND * 1e9);
+	return prediction;
+}
+
+/* The whole walk on the running target: afterwards the plan of the stop is known, and its pages are faulted in here. */
+static struct hb_error *rehearse(struct capture *capture)
+{
+	hb_progress_stage("planning", 0);
+	uint64_t scan_bytes = 0;
+	capture_go_modules(capture);
+	capture_go_queues(capture);
+	TRY(capture_go_spans(capture, false, &scan_bytes));
+	capture_go_processors(capture);
+	capture_go_prefault_stacks(capture);
+	struct hb_capture_prediction prediction = predict(capture, scan_bytes);
+	if (capture->predict) {
+		*capture->predict = prediction;
+		return NULL;
+	}
+	hb_verbose("the stop will read about %" PRIu64 " MB of scannable heap; predicted pause at most %" PRIu64 " ms",
+		   scan_bytes / 1000000, prediction.pause_ns / 1000000);
+	if (capture->options->max_pause_ns && prediction.pause_ns > capture->options->max_pause_ns)
+		return hb_error_create(HB_ERR_ATTACH,
+				       "examining process %d would pause it for up to %.0f ms, more than the %.0f ms allowed; "
+				       "nothing was stopped: --max-pause %.0fms accepts it",
+				       capture->target->pid, (double)prediction.pause_ns / 1e6,
+				       (double)capture->options->max_pause_ns / 1e6, (double)prediction.pause_ns / 1e6 + 1);
+	return NULL;
+}
+
+/* The program's data and bss: roots, and where the runtime's tables begin. */
+static struct hb_error *plan_own_data(struct capture *capture)
+{
+	const struct hb_target *target = capture->target;
+	for (size_t i = 0; i < target->nmappings; i++)
+		if (target->mappings[i].writable && capture_is_own_mapping(capture, i))
+			TRY(capture_plan(capture, target->mappings[i].start,
+					 target->mappings[i].end - target->mappings[i].start));
+	return NULL;
+}
+
+/* Where the pause went, for -v and docs/bench.md. */
+struct pause {
+	uint64_t start, stopped, tables, walked, heap, stacks, resumed;
+};
+
+static struct hb_error *freeze(struct capture *capture, struct pause *pause)
+{
+	uint64_t scan_bytes;
+	TRY(capture_plan_refresh(capture));
+	TRY(plan_own_data(capture));
+	TRY(capture_read_plan(capture));
+	pause->tables = hb_now_ns();
+	TRY(capture_go_arenas(capture));
+	capture_go_modules(capture);
+	capture_go_queues(capture);
+	TRY(capture_go_spans(capture, true, &scan_bytes));
+	pause->walked = hb_now_ns();
+	TRY(capture_read_plan(capture));
+	pause->heap = hb_now_ns();
+	capture_go_processors(capture);
+	TRY(capture_go_stacks(capture));
+	TRY(capture_read_plan(capture));
+	pause->stacks = hb_now_ns();
+	return NULL;
+}
+
+static void say_pause(const struct hb_snapshot *snapshot, const struct pause *pause)
+{
+	hb_verbose("paused %.2f ms: stopping %.2f, heap tables %.2f, spans %.2f, heap %.2f, stacks %.2f, resuming %.2f; "
+		   "%.1f MB copied",
+		   (double)snapshot->pause_ns / 1e6, (double)(pause->stopped - pause->start) / 1e6,
+		   (double)(pause->tables - pause->stopped) / 1e6, (double)(pause->walked - pause->tables) / 1e6,
+		   (double)(pause->heap - pause->walked) / 1e6, (double)(pause->stacks - pause->heap) / 1e6,
+		   (double)(pause->resumed - pause->stacks) / 1e6, (double)snapshot->bytes_copied / 1e6);
+}
+
+static struct hb_error *stop_and_freeze(struct capture *capture)
+{
+	hb_progress_stage("reading", 0);
+	struct pause pause = {.start = hb_now_ns()};
+	TRY(hb_target_stop(capture->target, STOP_WAIT_NS));
+	pause.stopped = hb_now_ns();
+	capture->stopped = true;
+	struct hb_error *err = freeze(capture, &pause);
+	capture->stopped = false;
+	struct hb_error *resumed = hb_target_resume(capture->target);
+	pause.resumed = hb_now_ns();
+	if (capture->target->kind == HB_TARGET_LIVE && !err) {
+		capture->snapshot->pause_ns = pause.resumed - pause.start;
+		say_pause(capture->snapshot, &pause);
+	}
+	if (!err)
+		err = resumed;
+	else
+		hb_error_destroy(resumed);
+	return err;
+}
+
+/* --- Results --------------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *copy_mappings(struct hb_snapshot *snapshot, const struct hb_target *target)
+{
+	free(snapshot->mappings);
+	snapshot->mappings = calloc(hb_max(target->nmappings, (size_t)1), sizeof(*snapshot->mappings));
+	if (!snapshot->mappings)
+		return hb_error_nomem();
+	snapshot->nmappings = target->nmappings;
+	for (size_t i = 0; i < target->nmappings; i++) {
+		snapshot->mappings[i] = target->mappings[i];
+		snapshot->mappings[i].path = hb_arena_strdup(&snapshot->arena, target->mappings[i].path);
+		if (!snapshot->mappings[i].path)
+			return hb_error_nomem();
+	}
+	return NULL;
+}
+
+static struct hb_error *describe(struct capture *capture)
+{
+	struct hb_snapshot *snapshot = capture->snapshot;
+	const struct hb_target *target = capture->target;
+	snapshot->threads = calloc(hb_max(target->nthreads, (size_t)1), sizeof(*snapshot->threads));
+	if (!snapshot->threads)
+		return hb_error_nomem();
+	if (target->nthreads)
+		memcpy(snapshot->threads, target->threads, target->nthreads * sizeof(*snapshot->threads));
+	snapshot->nthreads = target->nthreads;
+	for (size_t i = 0; i < target->notes.texts.len; i++)
+		hb_notes_add(&snapshot->notes, "%s", target->notes.texts.data[i]);
+	snapshot->notes.partial |= target->notes.partial;
+	if (snapshot->unread_bytes)
+		hb_notes_add_partial(&snapshot->notes,
+				     "%.1f MB that should have been read were swapped out or vanished: what they hold is missing, "
+				     "so retained sizes are lower bounds",
+				     (double)snapshot->unread_bytes / 1e6);
+	return copy_mappings(snapshot, target);
+}
+
+static struct hb_error *create_snapshot(struct hb_target *target, struct hb_snapshot **ret)
+{
+	struct hb_snapshot *snapshot = calloc(1, sizeof(*snapshot));
+	if (!snapshot)
+		return hb_error_nomem();
+	snapshot->exe_fd = -1;
+	snapshot->kind = target->kind;
+	snapshot->pid = target->pid;
+	snapshot->memory = target->memory;
+	snapshot->method = "copy";
+	struct timespec now;
+	clock_gettime(CLOCK_REALTIME, &now);
+	snapshot->taken_ns = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	snapshot->name = hb_arena_strdup(&snapshot->arena, target->name ? target->name : "");
+	snapshot->exe_path = hb_arena_strdup(&snapshot->arena, target->exe_path ? target->exe_path : "");
+	if (!snapshot->name || !snapshot->exe_path) {
+		hb_snapshot_destroy(snapshot);
+		return hb_error_nomem();
+	}
+	hb_error_destroy(target->ops->open_exe(target, &snapshot->exe_fd)); /* a core may come without it */
+	*ret = snapshot;
+	return NULL;
+}
+
+static struct hb_error *run(struct capture *capture)
+{
+	TRY(copy_mappings(capture->snapshot, capture->target)); /* hb_go_locate looks at them when it is not Go */
+	TRY(capture_add_regions(capture, true));
+	TRY(read_own_image(capture));
+	TRY(hb_go_locate(&(struct hb_go_memory){capture->snapshot, capture->target}, &capture->snapshot->notes, &capture->go));
+	TRY(capture_go_arenas(capture)); /* first: ordinary regions take what is left */
+	TRY(capture_add_regions(capture, false));
+	TRY(read_arena_presence(capture));
+	if (capture->target->kind == HB_TARGET_LIVE)
+		TRY(rehearse(capture));
+	if (capture->predict)
+		return NULL;
+	TRY(stop_and_freeze(capture));
+	capture_settle_pieces(capture);
+	TRY(describe(capture));
+	return capture->target->kind == HB_TARGET_CORE ? hb_core_describe(capture->target, capture->snapshot) : NULL;
+}
+
+/* Of a process that ended while it was read nothing else can be said. */
+static struct hb_error *unless_gone(struct capture *capture, struct hb_error *err)
+{
+	const struct hb_target *target = capture->target;
+	if (!err || err->code == HB_ERR_INTERRUPTED || target->kind != HB_TARGET_LIVE)
+		return err;
+	char path[64], line[4096] = "";
+	snprintf(path, sizeof(path), "/proc/%d/stat", target->pid);
+	FILE *file = fopen(path, "re");
+	const char *state = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (file)
+		fclose(file);
+	if (state && !strchr("ZX", state[1] ? state[2] : 'X'))
+		return err;
+	hb_error_destroy(err);
+	return hb_error_create(HB_ERR_GONE, "process %d exited while it was examined", target->pid);
+}
+
+static struct hb_error *attempt(struct capture *capture, struct hb_snapshot **ret)
+{
+	TRY(create_snapshot(capture->target, &capture->snapshot));
+	struct hb_error *err = unless_gone(capture, run(capture));
+	hb_progress_done();
+	hb_vec_deinit(&capture->plan);
+	hb_vec_deinit(&capture->pieces);
+	if (err)
+		hb_snapshot_destroy(capture->snapshot);
+	else
+		*ret = capture->snapshot;
+	return err;
+}
+
+struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options, struct hb_snapshot **ret)
+{
+	static const struct hb_capture_options defaults = {0};
+	for (unsigned tries = 3;; tries--) {
+		struct capture capture = {.target = target, .options = options ? options : &defaults};
+		struct hb_error *err = attempt(&capture, ret);
+		if (!err || !capture.plan_again || tries == 1)
+			return hb_core_explain(target, err);
+		hb_error_destroy(err);
+		TRY(target->ops->refresh_mappings(target));
+	}
+}
+
+struct hb_error *hb_capture_predict(struct hb_target *target, struct hb_capture_prediction *ret)
+{
+	static const struct hb_capture_options defaults = {0};
+	struct capture capture = {.target = target, .options = &defaults, .predict = ret};
+	struct hb_snapshot *snapshot = NULL;
+	struct hb_error *err = attempt(&capture, &snapshot);
+	hb_snapshot_destroy(snapshot);
+	return err;
+}
