@@ -1,0 +1,6 @@
+#include "leak/detectors.h"
+
+const struct hb_detector *const hb_detectors[] = {
+        &hb_detector_sub_slices,
+};
+const size_t hb_ndetectors = hb_countof(hb_detectors);

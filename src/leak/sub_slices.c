@@ -1,0 +1,416 @@
+/* H301: a slice or string that uses a small part of a large array keeps all of it. docs/detectors/H301.md.
+ *
+ *   cut off   no header's capacity reaches the array's end, and all capacities together cover little of it: the program
+ *             cannot get at the rest any more, whatever it does                                               likely
+ *   tiny      a hundredth or less of a megabyte or more is used, though more could be                         likely
+ *   small     an eighth or less is used, though more could be: perhaps a buffer that will be filled again     estimate
+ *
+ * Empty slices are buffers in waiting, what a sync.Pool keeps is too, and the standard library's buffers are its own
+ * business: nothing is said of them unless they are cut off.
+ */
+#include "leak/sub_slices.h"
+#include "leak/detectors.h"
+#include "leak/trail.h"
+#include "report/format.h"
+#include "report/sites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum {
+	LEAST_ARRAY = 4096,
+	MAX_ARRAYS = 1 << 20, /* in a heap of more large objects only the larger ones are looked at */
+	PART = 8,
+	TINY_PART = 100,
+	TINY_ARRAY = 1000000,
+	LEAST_BYTES = 1000000, /* that a copy would free, for a finding */
+	LEAST_OF_HEAP = 200,   /* and this part of the live heap; ten times both for an estimate */
+	MAX_FINDINGS = 20,
+	SITES = 4,
+};
+
+enum verdict_reason { CUT_OFF, TINY, SMALL };
+
+struct pin { /* one array that a finding counts */
+	const struct hb_large_array *array;
+	uint64_t freed; /* by a copy of what is used (or usable) */
+	uint32_t root;  /* holder, HB_ROOT_NONE unknown */
+	uint32_t owner; /* type of what has the header */
+	uint8_t reason;
+};
+
+struct pins {
+	HB_VEC(struct pin) list;
+};
+
+/* --- Which arrays
+ * ---------------------------------------------------------------------------------------------------------- */
+
+static bool judge(const struct hb_large_array *array, enum verdict_reason *ret, uint64_t *freed)
+{
+	uint64_t used = hb_large_array_used(array), usable = hb_large_array_usable(array);
+	if (!array->known || !array->referrers)
+		return false;
+	if (!array->reaches_end && usable && usable <= array->size / PART) {
+		*ret = CUT_OFF;
+		*freed = array->size - usable;
+		return true;
+	}
+	if (!used || array->library || used > array->size / PART)
+		return false;
+	*freed = array->size - used;
+	*ret = array->pointer_free && array->size >= TINY_ARRAY && used <= array->size / TINY_PART ? TINY : SMALL;
+	return true;
+}
+
+/* Held by a sync.Pool: the collector empties it by itself. */
+static bool is_pooled(const struct hb_analysis *analysis, uint32_t slot)
+{
+	enum { MAX_STEPS = 8 }; /* poolLocal, poolChainElt, the object itself and what it is made of */
+	const struct hb_graph *graph = analysis->graph;
+	uint32_t number = slot ? graph->number[slot] : 0;
+	for (int i = 0; i < MAX_STEPS && number > 1 && !hb_graph_is_root(graph, number); i++) {
+		const struct hb_type *type = &analysis->types->list[analysis->typing->type_of[graph->slot_of[number]]];
+		if (!strncmp(type->name, "sync.pool", 9) && !strcmp(type->pkg_path, "sync"))
+			return true;
+		number = graph->parent[number];
+	}
+	return false;
+}
+
+static bool is_array(const struct hb_analysis *analysis, const struct hb_large_array *array)
+{
+	char description[64];
+	if (array->pointer_free)
+		return true;
+	hb_typing_describe(analysis->typing, array->slot, description, sizeof(description));
+	return !strncmp(description, "[]", 2);
+}
+
+static struct hb_error *collect(const struct hb_analysis *analysis, const struct hb_large_arrays *arrays,
+                                struct pins *ret)
+{
+	for (size_t i = 0; i < arrays->list.len; i++) {
+		const struct hb_large_array *array = &arrays->list.data[i];
+		enum verdict_reason reason;
+		struct pin pin = {.array = array, .root = array->node};
+		if (!judge(array, &reason, &pin.freed) || !is_array(analysis, array) ||
+		    (reason != CUT_OFF && is_pooled(analysis, array->referrer)))
+			continue;
+		pin.reason = (uint8_t)reason;
+		pin.owner = array->referrer ? analysis->typing->type_of[array->referrer] : array->header.type;
+		HB_VEC_PUSH(&ret->list, pin);
+	}
+	return NULL;
+}
+
+/* The holder of each: one pass down the search tree, in which parents come before children. */
+static struct hb_error *find_roots(const struct hb_analysis *analysis, struct pins *pins)
+{
+	const struct hb_graph *graph = analysis->graph;
+	size_t bytes = ((size_t)graph->count + 1) * sizeof(uint32_t);
+	uint32_t *root_of = hb_pages_map(bytes);
+	if (!root_of)
+		return hb_error_nomem();
+	for (uint32_t number = 2; number <= graph->count; number++)
+		root_of[number] = hb_graph_is_root(graph, number) ? number : root_of[graph->parent[number]];
+	for (size_t i = 0; i < pins->list.len; i++) {
+		struct pin *pin = &pins->list.data[i];
+		uint32_t number = pin->array->referrer ? root_of[graph->number[pin->array->referrer]] : 0;
+		if (number > 1)
+			pin->root = number - 2;
+		while (pin->root != HB_ROOT_NONE && analysis->roots.nodes.data[pin->root].parent != HB_ROOT_NONE)
+			pin->root = analysis->roots.nodes.data[pin->root].parent;
+	}
+	hb_pages_unmap(root_of, bytes);
+	return NULL;
+}
+
+/* --- Wording
+ * ----------------------------------------------------------------------------------------------------------------- */
+
+struct sums {
+	uint64_t count, bytes, used, freed;
+	bool slices, strings;
+	const struct hb_large_array *example; /* the one whose copy frees most */
+};
+
+static struct sums sum_up(const struct pin *pins, size_t n)
+{
+	struct sums sums = {.count = n};
+	uint64_t most = 0;
+	for (size_t i = 0; i < n; i++) {
+		sums.bytes += pins[i].array->size;
+		sums.freed += pins[i].freed;
+		sums.used += hb_large_array_used(pins[i].array);
+		sums.slices |= pins[i].array->has_slices;
+		sums.strings |= pins[i].array->has_strings;
+		if (pins[i].freed > most) {
+			most = pins[i].freed;
+			sums.example = pins[i].array;
+		}
+	}
+	return sums;
+}
+
+static const char *headers_word(const struct sums *sums, bool plural)
+{
+	if (sums->slices && sums->strings)
+		return plural ? "slices and strings" : "slice or string";
+	if (sums->strings)
+		return plural ? "strings" : "string";
+	return plural ? "slices" : "slice";
+}
+
+static struct hb_error *write_title(const struct sums *sums, enum verdict_reason reason, struct hb_finding *finding)
+{
+	char count[32], used[32], whole[32], each[32], freed[32];
+	hb_format_count(sums->count, count, sizeof(count));
+	hb_format_bytes(sums->used / sums->count, used, sizeof(used));
+	hb_format_bytes(sums->bytes, whole, sizeof(whole));
+	hb_format_bytes(sums->bytes / sums->count, each, sizeof(each));
+	hb_format_bytes(sums->freed, freed, sizeof(freed));
+	int n;
+	if (reason == SMALL && sums->count == 1)
+		n = asprintf(&finding->title, "is a buffer of %s needed for the %s that are in it?", whole, used);
+	else if (reason == SMALL)
+		n = asprintf(&finding->title, "are %s buffers of %s needed for the %s that are in each?", count, each,
+		             used);
+	else if (sums->count == 1)
+		n = asprintf(&finding->title, "a %s of %s keeps an array of %s alive", headers_word(sums, false), used,
+		             whole);
+	else
+		n = asprintf(&finding->title, "%s %s of %s keep %s of %s arrays alive", count, headers_word(sums, true),
+		             used, whole, each);
+	return n < 0 ? hb_error_nomem() : NULL;
+}
+
+static struct hb_error *add_evidence(struct hb_finding *finding, char *text)
+{
+	if (!text)
+		return hb_error_nomem();
+	if (hb_vec_push(&finding->evidence, text))
+		return NULL;
+	free(text);
+	return hb_error_nomem();
+}
+
+static HB_PRINTF(1, 2) char *format(const char *fmt, ...)
+{
+	char *text = NULL;
+	va_list args;
+	va_start(args, fmt);
+	if (vasprintf(&text, fmt, args) < 0)
+		text = NULL;
+	va_end(args);
+	return text;
+}
+
+/* "one slice refers to it, of length 100 and capacity 10485760" */
+static char *write_referrers(const struct sums *sums)
+{
+	const struct hb_large_array *example = sums->example;
+	const char *whose = sums->count > 1 ? "the largest of them: " : "";
+	const char *what = example->has_slices && example->has_strings ? "slices and strings"
+	                   : example->has_strings                      ? "strings"
+	                                                               : "slices";
+	char count[32], length[96];
+	hb_format_count(example->referrers, count, sizeof(count));
+	if (example->header.is_string)
+		snprintf(length, sizeof(length), "%llu bytes", (unsigned long long)example->smallest_len);
+	else
+		snprintf(length, sizeof(length), "length %llu and capacity %llu",
+		         (unsigned long long)example->smallest_len, (unsigned long long)example->cap);
+	if (example->referrers == 1)
+		return format("%sone %s refers to it, of %s, and nothing else does", whose,
+		              example->header.is_string ? "string" : "slice", length);
+	return format("%s%s %s refer to it, the shortest of %s, and nothing else does", whose, count, what, length);
+}
+
+static struct hb_error *write_evidence(const struct sums *sums, enum verdict_reason reason, struct hb_finding *finding)
+{
+	char freed[32];
+	hb_format_bytes(sums->freed, freed, sizeof(freed));
+	TRY(add_evidence(finding, write_referrers(sums)));
+	switch (reason) {
+	case CUT_OFF:
+		return add_evidence(finding,
+		                    format("the program cannot get at the other %s any more: no length or capacity "
+		                           "reaches them",
+		                           freed));
+	case TINY:
+		return add_evidence(
+		        finding, format("at most a hundredth is used; appending could fill the other %s again", freed));
+	case SMALL:
+		return add_evidence(
+		        finding,
+		        format("it may be a buffer that is filled again: %s are unused at this moment", freed));
+	}
+	return NULL;
+}
+
+/* The allocation stack that made most of them, from the program's own frames on. */
+static struct hb_error *write_sites(const struct hb_analysis *analysis, const struct pin *pins, size_t n,
+                                    struct hb_finding *finding)
+{
+	const struct hb_alloc_sites *sites = analysis->sites;
+	if (!sites || !sites->samples.len)
+		return NULL;
+	hb_autofree uint64_t *bytes = calloc(sites->stacks.len + 1, sizeof(*bytes));
+	if (!bytes)
+		return hb_error_nomem();
+	size_t best = sites->stacks.len;
+	/* Pins and samples are both sorted by slot inside a group. */
+	for (size_t i = 0, s = 0; i < n; i++) {
+		while (s < sites->samples.len && sites->samples.data[s].slot < pins[i].array->slot)
+			s++;
+		if (s == sites->samples.len || sites->samples.data[s].slot != pins[i].array->slot)
+			continue;
+		uint32_t stack = sites->samples.data[s].stack;
+		bytes[stack] += pins[i].freed;
+		if (best == sites->stacks.len || bytes[stack] > bytes[best])
+			best = stack;
+	}
+	struct hb_go_line lines[SITES];
+	size_t nlines =
+	        best < sites->stacks.len ? hb_alloc_lines(analysis->go, sites, (uint32_t)best, lines, SITES) : 0;
+	for (size_t i = 0; i < nlines; i++) {
+		char *text = format("%s  %s:%d", lines[i].function, lines[i].file, lines[i].line);
+		if (!text || !hb_vec_push(&finding->allocated_at, text)) {
+			free(text);
+			return hb_error_nomem();
+		}
+	}
+	return NULL;
+}
+
+static struct hb_error *write_holder(const struct hb_analysis *analysis, const struct pin *pin,
+                                     const struct hb_large_array *example, struct hb_finding *finding)
+{
+	char text[1024];
+	const char *type = analysis->types->list[example->header.type].name;
+	if (pin->root != HB_ROOT_NONE) {
+		hb_trail_holder(analysis, pin->root, text, sizeof(text));
+		finding->holder = strdup(text);
+	} else {
+		finding->holder = strdup("");
+	}
+	if (!finding->holder)
+		return hb_error_nomem();
+	if (example->referrer)
+		return hb_trail_path(analysis, example->referrer, example->referrer_offset, type, finding);
+	hb_trail_global_step(analysis, example->node, example->referrer_offset, text, sizeof(text));
+	if (!*text && analysis->roots.nodes.data[example->node].type)
+		return NULL; /* the holder's own type says it */
+	if (!*text)
+		snprintf(text, sizeof(text), "%s", type);
+	hb_say_byte(text);
+	char *step = strdup(text);
+	if (!step || !hb_vec_push(&finding->path, step)) {
+		free(step);
+		return hb_error_nomem();
+	}
+	return NULL;
+}
+
+static const char *help_for(const struct sums *sums, enum verdict_reason reason)
+{
+	if (reason == SMALL)
+		return "if what is in it stays, copy that and let the buffer go: bytes.Clone, slices.Clone";
+	if (sums->strings && !sums->slices)
+		return "keep a copy of the part that is needed: strings.Clone(s)";
+	return "keep a copy of the part that is needed and let the array go: bytes.Clone(b[:n]), slices.Clone(s[:n])";
+}
+
+static struct hb_error *describe(const struct hb_analysis *analysis, const struct pin *pins, size_t n,
+                                 struct hb_finding *finding)
+{
+	struct sums sums = sum_up(pins, n);
+	enum verdict_reason reason = pins[0].reason;
+	finding->rule = "H301";
+	finding->verdict = reason == SMALL ? HB_ESTIMATE : HB_LIKELY;
+	finding->count = sums.count;
+	finding->bytes = sums.freed;
+	TRY(write_title(&sums, reason, finding));
+	TRY(write_holder(analysis, &pins[0], sums.example, finding));
+	TRY(write_sites(analysis, pins, n, finding));
+	TRY(write_evidence(&sums, reason, finding));
+	finding->help = strdup(help_for(&sums, reason));
+	return finding->help ? NULL : hb_error_nomem();
+}
+
+/* --- Findings
+ * ---------------------------------------------------------------------------------------------------------------- */
+
+static int compare_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int same_group(const struct pin *a, const struct pin *b)
+{
+	int order = compare_u32(a->reason, b->reason);
+	if (!order)
+		order = compare_u32(a->root, b->root);
+	return order ? order : compare_u32(a->owner, b->owner);
+}
+
+static int by_group(const void *a, const void *b)
+{
+	const struct pin *x = a, *y = b;
+	int order = same_group(x, y);
+	return order ? order : compare_u32(x->array->slot, y->array->slot);
+}
+
+static bool is_substantial(const struct hb_analysis *analysis, const struct pin *pins, size_t n)
+{
+	uint64_t freed = 0, factor = pins[0].reason == SMALL ? 10 : 1;
+	for (size_t i = 0; i < n; i++)
+		freed += pins[i].freed;
+	return freed >= LEAST_BYTES * factor && freed >= analysis->graph->reached_bytes / LEAST_OF_HEAP * factor;
+}
+
+static struct hb_error *report(const struct hb_analysis *analysis, struct pins *pins, struct hb_findings *findings)
+{
+	size_t made = 0;
+	qsort(pins->list.data, pins->list.len, sizeof(*pins->list.data), by_group);
+	for (size_t i = 0, next; i < pins->list.len && made < MAX_FINDINGS; i = next) {
+		for (next = i + 1; next < pins->list.len; next++)
+			if (same_group(&pins->list.data[i], &pins->list.data[next]) != 0)
+				break;
+		if (!is_substantial(analysis, &pins->list.data[i], next - i))
+			continue;
+		struct hb_finding finding = {0};
+		struct hb_error *err = describe(analysis, &pins->list.data[i], next - i, &finding);
+		if (!err && !hb_vec_push(&findings->list, finding))
+			err = hb_error_nomem();
+		if (err) {
+			hb_finding_deinit(&finding);
+			return err;
+		}
+		made++;
+	}
+	return NULL;
+}
+
+static struct hb_error *run(const struct hb_analysis *analysis, struct hb_findings *findings)
+{
+	struct hb_large_arrays arrays;
+	struct pins pins = {0};
+	uint64_t least = hb_max((uint64_t)LEAST_ARRAY, analysis->graph->reached_bytes / MAX_ARRAYS);
+	TRY(hb_large_arrays_scan(analysis, least, &arrays));
+	struct hb_error *err = collect(analysis, &arrays, &pins);
+	if (!err && pins.list.len)
+		err = find_roots(analysis, &pins);
+	if (!err && pins.list.len)
+		err = report(analysis, &pins, findings);
+	hb_vec_deinit(&pins.list);
+	hb_vec_deinit(&arrays.list);
+	return err;
+}
+
+const struct hb_detector hb_detector_sub_slices = {
+        .rule = "H301",
+        .name = "a small slice or string keeps a large array alive",
+        .run = run,
+};
