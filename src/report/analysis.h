@@ -1,0 +1,42 @@
+/* All stages of one examination, in the order they run: open → capture → runtime → types → roots → graph ∥ typing →
+ * names → sites → findings. Owns every stage; const for detectors and renderers. */
+#pragma once
+#include "golang/code.h"
+#include "golang/goroutines.h"
+#include "golang/names.h"
+#include "golang/profile.h"
+#include "golang/typing.h"
+#include "heap/graph.h"
+#include "leak/finding.h"
+#include "snapshot/snapshot.h"
+
+struct hb_options {
+	size_t size; /* sizeof(struct hb_options): callers built against an older header stay valid */
+	uint64_t max_pause_ns;  /* refuse when the prediction is above; 0 = default 50 ms … see docs */
+	bool show_data;         /* keys and string contents may be shown */
+	unsigned top;           /* rows of each list; 0 = default */
+	const char *debug_file; /* separate debug info, NULL none */
+};
+
+struct hb_analysis {
+	struct hb_options options;
+	struct hb_snapshot *snapshot;
+	struct hb_go *go;
+	struct hb_types *types;
+	struct hb_goroutines goroutines;
+	struct hb_heap *heap;
+	struct hb_roots roots;
+	struct hb_code_facts *code;
+	struct hb_globals *globals;
+	struct hb_graph *graph;
+	struct hb_dominator_tree *tree;
+	struct hb_typing *typing;
+	struct hb_alloc_sites *sites;
+	struct hb_findings findings;
+	struct { uint64_t capture, runtime, types, code, roots, graph, typing, rest; } cpu_ns, wall_ns;
+};
+/* Runs everything on an open target (which is detached after the capture). */
+struct hb_error *hb_analyse(struct hb_target *target, const struct hb_options *options, struct hb_analysis **ret)
+	HB_MUST_CHECK;
+void hb_analysis_destroy(struct hb_analysis *analysis);
+void hb_analysis_destroyp(struct hb_analysis **analysis);

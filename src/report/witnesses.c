@@ -1,0 +1,120 @@
+#include "report/witnesses.h"
+#include "base/progress.h"
+#include "heap/pointers.h"
+
+#include <string.h>
+
+enum { MAX_LOOKED_AT = 64 };
+
+struct search {
+	const struct hb_analysis *analysis;
+	struct hb_witnesses *list;
+	size_t n;
+	uint64_t *pages; /* bit a heap page: one of the objects is there */
+};
+
+static int by_slot(const void *a, const void *b)
+{
+	uint32_t x = ((const struct hb_witnesses *)a)->slot, y = ((const struct hb_witnesses *)b)->slot;
+	return x < y ? -1 : x > y;
+}
+
+/* Most pointers lead elsewhere: their page says so. */
+static struct hb_witnesses *find(const struct search *search, uint64_t addr)
+{
+	uint64_t at;
+	if (!hb_heap_page(search->analysis->heap, addr, &at) ||
+	    !(search->pages[at >> (HB_HEAP_PAGE_SHIFT + 6)] >> (at >> HB_HEAP_PAGE_SHIFT & 63) & 1))
+		return NULL;
+	const struct hb_witnesses wanted = {.slot = hb_heap_slot(search->analysis->heap, addr)};
+	return bsearch(&wanted, search->list, search->n, sizeof(wanted), by_slot);
+}
+
+/* Holders that read the same (several `go` statements of one function) count once. */
+static void add(const struct hb_roots *roots, struct hb_witnesses *witnesses, uint32_t node)
+{
+	while (roots->nodes.data[node].parent != HB_ROOT_NONE)
+		node = roots->nodes.data[node].parent;
+	for (uint32_t i = 0; i < witnesses->n; i++)
+		if (!strcmp(roots->nodes.data[witnesses->nodes[i]].name, roots->nodes.data[node].name))
+			return;
+	if (witnesses->n < HB_MAX_WITNESSES)
+		witnesses->nodes[witnesses->n++] = node;
+}
+
+/* The holder whose pointers lead to an object in the depth-first tree. */
+static void add_root_above(const struct hb_analysis *analysis, struct hb_witnesses *witnesses, uint32_t slot)
+{
+	const struct hb_graph *graph = analysis->graph;
+	uint32_t number = graph->number[slot];
+	if (!number || graph->slot_of[number] != slot)
+		return;
+	while (number > 1 && !hb_graph_is_root(graph, number))
+		number = graph->parent[number];
+	if (number > 1)
+		add(&analysis->roots, witnesses, number - 2);
+}
+
+static void scan_object(const struct search *search, const struct hb_span *span, uint32_t slot)
+{
+	const struct hb_heap *heap = search->analysis->heap;
+	uint64_t at, nwords = span->elem_size / 8;
+	if (!hb_heap_page(heap, hb_heap_slot_addr(span, slot), &at))
+		return;
+	struct hb_pointers pointers = hb_pointers_of(heap, span->kind, at, nwords, span->large_type);
+	for (uint64_t start = 0; start < nwords; start += 64)
+		for (uint64_t bits = hb_pointers_window(&pointers, start); bits; bits &= bits - 1) {
+			uint64_t offset = (start + (uint64_t)__builtin_ctzll(bits)) * 8;
+			struct hb_witnesses *witnesses = find(search, hb_load_u64(pointers.bytes + offset));
+			if (!witnesses || witnesses->slot == slot || witnesses->n == HB_MAX_WITNESSES ||
+			    witnesses->looked_at++ >= MAX_LOOKED_AT)
+				continue;
+			add_root_above(search->analysis, witnesses, slot);
+		}
+}
+
+static struct hb_error *scan_heap(const struct search *search)
+{
+	const struct hb_heap *heap = search->analysis->heap;
+	for (uint32_t i = 0; i < heap->nspans; i++) {
+		const struct hb_span *span = &heap->spans[i];
+		if (span->kind == HB_SPAN_NOSCAN || span->kind == HB_SPAN_NONE)
+			continue;
+		for (uint32_t slot = span->first_slot; slot < span->first_slot + span->nelems; slot++)
+			if (search->analysis->graph->number[slot])
+				scan_object(search, span, slot);
+		if ((i & 255) == 0 && hb_interrupted())
+			return hb_interrupted_error();
+	}
+	return NULL;
+}
+
+struct hb_error *hb_find_witnesses(const struct hb_analysis *analysis, struct hb_witnesses *list, size_t n)
+{
+	const struct hb_heap *heap = analysis->heap;
+	struct search search = {.analysis = analysis, .list = list, .n = n};
+	size_t bytes = (hb_heap_npages(heap) / 64 + 1) * sizeof(uint64_t);
+	if (!n)
+		return NULL;
+	qsort(list, n, sizeof(*list), by_slot);
+	search.pages = hb_pages_map(bytes);
+	if (!search.pages)
+		return hb_error_nomem();
+	for (size_t i = 0; i < n; i++) {
+		const struct hb_span *span = &heap->spans[hb_heap_span_of_slot(heap, list[i].slot)];
+		uint64_t at, start = hb_heap_slot_addr(span, list[i].slot);
+		for (uint64_t addr = start; addr < start + span->elem_size; addr = (addr | 8191) + 1)
+			if (hb_heap_page(heap, addr, &at))
+				search.pages[at >> (HB_HEAP_PAGE_SHIFT + 6)] |= UINT64_C(1)
+				                                                << (at >> HB_HEAP_PAGE_SHIFT & 63);
+		add_root_above(analysis, &list[i], list[i].slot);
+	}
+	for (size_t i = 0; i < analysis->roots.edges.len; i++) {
+		struct hb_witnesses *witnesses = find(&search, analysis->roots.edges.data[i].value);
+		if (witnesses)
+			add(&analysis->roots, witnesses, analysis->roots.edges.data[i].node);
+	}
+	struct hb_error *err = scan_heap(&search);
+	hb_pages_unmap(search.pages, bytes);
+	return err;
+}

@@ -1,0 +1,17 @@
+/* Who is known to reach an object: some of the holders of what no single one holds. */
+#pragma once
+#include "report/build.h"
+
+enum { HB_MAX_WITNESSES = 3 };
+
+struct hb_witnesses {
+	uint32_t slot;
+	uint32_t nodes[HB_MAX_WITNESSES]; /* outermost root nodes that read differently */
+	uint32_t n;
+	uint32_t looked_at; /* referrers so far */
+};
+
+/* Fills the witnesses of each slot: holders that point at it, and those that its first few referrers were reached from.
+ * Sorts list by slot. One pass over all pointers. */
+struct hb_error *hb_find_witnesses(const struct hb_analysis *analysis, struct hb_witnesses *list,
+                                   size_t n) HB_MUST_CHECK;
