@@ -1,0 +1,79 @@
+/* The command line: one table of commands, one of options.
+ *
+ * Results go to stdout or -o FILE; progress, notes and errors to stderr. A closed pipe ends heldby without a word, by
+ * SIGPIPE, as it ends other filters.
+ */
+#pragma once
+#include "base/progress.h"
+
+#include <stdint.h>
+#include <stdio.h>
+
+enum hb_option_id {
+	HB_OPTION_FORMAT,
+	HB_OPTION_OUTPUT,
+	HB_OPTION_TOP,
+	HB_OPTION_MAX_PAUSE,
+	HB_OPTION_CAPTURE,
+	HB_OPTION_SHOW_DATA,
+	HB_OPTION_DEBUG_FILE,
+	HB_OPTION_COLOR,
+	HB_OPTION_QUIET,
+	HB_OPTION_VERBOSE,
+	HB_OPTION_VERSION,
+	HB_OPTION_HELP,
+};
+#define HB_OPTION_BIT(name) (1u << HB_OPTION_##name)
+
+enum hb_format { HB_FORMAT_TEXT, HB_FORMAT_JSON };
+enum hb_color { HB_COLOR_AUTO, HB_COLOR_ALWAYS, HB_COLOR_NEVER };
+
+struct hb_command_line {
+	const struct hb_command *command; /* NULL: only --help or --version */
+	bool command_is_implied;          /* `heldby TARGET` */
+	const char *target;               /* NULL: none given */
+	uint32_t seen;                    /* HB_OPTION_BIT of every option given */
+	enum hb_format format;
+	enum hb_color color;
+	enum hb_verbosity verbosity;
+	const char *output;    /* NULL: stdout */
+	unsigned top;          /* 0: default */
+	uint64_t max_pause_ns; /* 0: default */
+	const char *debug_file;
+};
+
+enum hb_target_need { HB_TARGET_NONE, HB_TARGET_OPTIONAL, HB_TARGET_REQUIRED };
+
+struct hb_command {
+	const char *name, *synopsis; /* "report", "TARGET" */
+	const char *summary;         /* one line for the list of commands */
+	const char *about;           /* a few lines for --help */
+	const char *examples[2];
+	uint32_t options; /* HB_OPTION_BITs it understands */
+	uint32_t required;
+	enum hb_target_need target;
+	/* Prints its result; *status becomes the exit status when there is no error. */
+	struct hb_error *(*run)(const struct hb_command_line *line, int *status);
+};
+extern const struct hb_command hb_commands[];
+extern const size_t hb_ncommands;
+const struct hb_command *hb_command_find(const char *name); /* NULL unknown */
+
+/* HB_ERR_USAGE says what is wrong and what was probably meant. argv must outlive ret. */
+struct hb_error *hb_command_line_parse(int argc, char *const *argv, struct hb_command_line *ret) HB_MUST_CHECK;
+
+/* A screen of help, ending with examples; command NULL: of heldby itself. */
+void hb_help_print(const struct hb_command *command, FILE *out);
+
+/* The word nearest to what was typed, NULL when none is near. */
+const char *hb_suggest(const char *typed, const char *const *words, size_t n);
+
+/* "50ms", "1.5s", "2min" → nanoseconds; false when it is not a positive duration. */
+bool hb_duration_parse(const char *text, uint64_t *ret);
+
+/* Everything: parses, runs, prints errors, returns the exit status. */
+int hb_cli_run(int argc, char *const *argv);
+
+struct hb_error *hb_command_report(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
+struct hb_error *hb_command_snapshot(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
+struct hb_error *hb_command_doctor(const struct hb_command_line *line, int *status) HB_MUST_CHECK;

@@ -1,0 +1,126 @@
+#include "cli/proc.h"
+#include "base/bytes.h"
+#include "base/memory.h"
+
+#include <gelf.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool hb_read_line(const char *path, char *buf, size_t size)
+{
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	bool read = fgets(buf, (int)size, file);
+	fclose(file);
+	if (read)
+		buf[strcspn(buf, "\n")] = 0;
+	return read;
+}
+
+static int count_words(const char *text)
+{
+	int n = 0;
+	for (text += strspn(text, " \t\n"); *text; text += strspn(text, " \t\n"), n++)
+		text += strcspn(text, " \t\n");
+	return n;
+}
+
+/* Field 22 of stat, in clock ticks since boot; the name before it may contain anything, so count from its end. */
+static uint64_t age_of(int pid)
+{
+	char path[64], line[1024];
+	double uptime;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	char *after = hb_read_line(path, line, sizeof(line)) ? strrchr(line, ')') : NULL;
+	uint64_t start;
+	if (!after ||
+	    sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+	           &start) != 1 ||
+	    !hb_read_line("/proc/uptime", line, sizeof(line)) || sscanf(line, "%lf", &uptime) != 1)
+		return 0;
+	double started = (double)start / (double)sysconf(_SC_CLK_TCK);
+	return uptime > started ? (uint64_t)(uptime - started) : 0;
+}
+
+bool hb_proc_status(int pid, struct hb_proc_status *ret)
+{
+	char path[64], line[1024];
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	*ret = (struct hb_proc_status){.seccomp = -1, .namespaces = 1};
+	while (fgets(line, sizeof(line), file)) {
+		uint64_t kb;
+		if (sscanf(line, "Name:\t%63[^\n]", ret->name) == 1 || sscanf(line, "State:\t%c", &ret->state) == 1 ||
+		    sscanf(line, "Threads:\t%d", &ret->threads) == 1 ||
+		    sscanf(line, "TracerPid:\t%d", &ret->tracer) == 1 ||
+		    sscanf(line, "Seccomp:\t%d", &ret->seccomp) == 1 || sscanf(line, "Uid:\t%*u %u", &ret->uid) == 1 ||
+		    sscanf(line, "CapEff:\t%" SCNx64, &ret->capabilities) == 1)
+			continue;
+		if (sscanf(line, "VmRSS: %" SCNu64 " kB", &kb) == 1)
+			ret->rss = kb * 1024;
+		else if (!strncmp(line, "NSpid:", 6))
+			ret->namespaces = count_words(line + 6);
+	}
+	fclose(file);
+	ret->age_s = age_of(pid);
+	return true;
+}
+
+/* --- Program files
+ * ---------------------------------------------------------------------------------------------------------- */
+
+/* debug/buildinfo, Go 1.18 and later: magic, pointer size, flags; with flag 2 the version follows at offset 32 as a
+ * varint length and bytes. */
+static void read_version(Elf *elf, Elf_Scn *section, char *buf, size_t size)
+{
+	Elf_Data *data = elf_rawdata(section, NULL);
+	struct hb_bytes view = {data ? data->d_buf : NULL, data && data->d_buf ? data->d_size : 0};
+	uint8_t flags;
+	uint32_t len;
+	uint64_t at = 32;
+	(void)elf;
+	if (view.len < 33 || memcmp(view.data, "\xff Go buildinf:", 14) != 0 || !hb_get_u8(view, 15, &flags) ||
+	    !(flags & 2) || !hb_get_uvarint32(view, &at, &len))
+		return;
+	struct hb_bytes text = hb_bytes_slice(view, at, len);
+	snprintf(buf, size, "%.*s", (int)hb_min(text.len, size - 1), text.data ? (const char *)text.data : "");
+}
+
+static void read_section(Elf *elf, Elf_Scn *section, const char *name, struct hb_program *ret)
+{
+	if (!strcmp(name, ".go.buildinfo")) {
+		ret->is_go = true;
+		read_version(elf, section, ret->go_version, sizeof(ret->go_version));
+	} else if (!strcmp(name, ".gopclntab") || !strcmp(name, ".data.rel.ro.gopclntab")) {
+		ret->is_go = true;
+	} else if (!strcmp(name, ".symtab")) {
+		ret->has_symbols = true;
+	} else if (!strcmp(name, ".debug_info") || !strcmp(name, ".zdebug_info")) {
+		ret->has_dwarf = true;
+	}
+}
+
+bool hb_program_read(int fd, struct hb_program *ret)
+{
+	*ret = (struct hb_program){0};
+	elf_version(EV_CURRENT);
+	Elf *elf = elf_begin(fd, ELF_C_READ, NULL);
+	size_t names;
+	if (!elf || elf_kind(elf) != ELF_K_ELF || elf_getshdrstrndx(elf, &names) != 0) {
+		elf_end(elf);
+		return false;
+	}
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(elf, section));) {
+		GElf_Shdr header;
+		const char *name = gelf_getshdr(section, &header) ? elf_strptr(elf, names, header.sh_name) : NULL;
+		if (name)
+			read_section(elf, section, name, ret);
+	}
+	elf_end(elf);
+	return true;
+}

@@ -1,0 +1,79 @@
+/* heldby report: open → analyse → build → render. */
+#include "report/report.h"
+#include "cli/limits.h"
+#include "cli/options.h"
+#include "cli/output.h"
+
+#include <string.h>
+
+static void print_notes(const struct hb_notes *notes, enum hb_verbosity verbosity)
+{
+	for (size_t i = 0; i < notes->texts.len && verbosity != HB_QUIET; i++) {
+		char text[4096];
+		hb_escape_terminal(notes->texts.data[i], text, sizeof(text));
+		fprintf(stderr, "heldby: note: %s\n", text);
+	}
+}
+
+/* `heldby doctr`: taken for the name of a process. */
+static struct hb_error *open_target(const struct hb_command_line *line, struct hb_target **ret)
+{
+	struct hb_error *err = hb_target_open(line->target, ret);
+	const char *near = err && line->command_is_implied ? hb_suggest_command(line->target) : NULL;
+	if (!near || err->code != HB_ERR_ATTACH)
+		return err;
+	hb_error_destroy(err);
+	return hb_error_create(HB_ERR_USAGE, "'%s' is neither a command nor a target: did you mean 'heldby %s'?",
+	                       line->target, near);
+}
+
+static struct hb_error *render(const struct hb_command_line *line, const struct hb_report *report)
+{
+	struct hb_output output;
+	TRY(hb_output_open(line->output, false, line->color, &output));
+	const struct hb_render_options options = {
+	        .color = output.color,
+	        .verbose = line->verbosity == HB_VERBOSE,
+	        .show_data = line->seen & HB_OPTION_BIT(SHOW_DATA),
+	        .width = output.width,
+	        .top = line->top,
+	};
+	struct hb_error *err =
+	        (line->format == HB_FORMAT_JSON ? hb_render_json : hb_render_text)(report, &options, output.stream);
+	struct hb_error *committed = hb_interrupted() ? hb_interrupted_error() : hb_output_commit(&output);
+	/* Who could not write says so best with the name of the file. */
+	if (err && committed) {
+		hb_error_destroy(err);
+		err = committed;
+	} else if (committed) {
+		err = committed;
+	}
+	hb_output_close(&output);
+	return err;
+}
+
+struct hb_error *hb_command_report(const struct hb_command_line *line, int *status)
+{
+	hb_cleanup(hb_target_destroyp) struct hb_target *target = NULL;
+	hb_cleanup(hb_analysis_destroyp) struct hb_analysis *analysis = NULL;
+	const struct hb_options options = {
+	        .size = sizeof(options),
+	        .max_pause_ns = line->max_pause_ns ? line->max_pause_ns : HB_DEFAULT_MAX_PAUSE_NS,
+	        .show_data = line->seen & HB_OPTION_BIT(SHOW_DATA),
+	        .top = line->top,
+	        .debug_file = line->debug_file,
+	};
+	TRY(open_target(line, &target));
+	TRY(hb_analyse(target, &options, &analysis));
+	hb_progress_stage("reporting", 0);
+	struct hb_report *report;
+	TRY(hb_report_build(analysis, &report));
+	hb_progress_done();
+	struct hb_error *err = render(line, report);
+	hb_report_destroy(report);
+	if (err)
+		return err;
+	print_notes(&analysis->snapshot->notes, line->verbosity);
+	*status = analysis->snapshot->notes.partial ? 5 : 0;
+	return NULL;
+}
