@@ -1,0 +1,3 @@
+module leak_demo
+
+go 1.24
