@@ -1,0 +1,3 @@
+module heldby/oracle/compare
+
+go 1.24

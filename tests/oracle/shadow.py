@@ -1,0 +1,52 @@
+#!/usr/bin/env python3
+"""Prepares a Go runtime that notes the type of every allocation where an outside reader finds it.
+
+usage: shadow.py GOROOT FOLDER       writes FOLDER/malloc.go and FOLDER/overlay.json for `go build -overlay`
+
+mallocgc stores the type that it was called with (1 for none) at SHADOW + (address - HEAP): 8 bytes for each 8 bytes of
+heap. Build with GOEXPERIMENT=norandomizedheapbase64,nosizespecializedmalloc from Go 1.26 on, so that the heap begins at
+HEAP and all allocations go through mallocgc. typing_probe knows the same constants.
+"""
+import json
+import pathlib
+import re
+import sys
+
+SHADOW, HEAP, SIZE = 0x600000000000, 0xC000000000, 1 << 33
+
+RECORD = f"""
+func heldbyRecord(x unsafe.Pointer, typ *_type) {{
+	at := uintptr(x) - {HEAP:#x}
+	if at < {SIZE:#x} {{
+		value := uintptr(unsafe.Pointer(typ))
+		if value == 0 {{
+			value = 1
+		}}
+		*(*uintptr)(unsafe.Pointer(uintptr({SHADOW:#x}) + at)) = value
+	}}
+}}
+"""
+NORESERVE = 0x4000
+RESERVE = f"""
+	mmap(unsafe.Pointer(uintptr({SHADOW:#x})), {SIZE:#x}, _PROT_READ|_PROT_WRITE,
+		_MAP_ANON|_MAP_PRIVATE|_MAP_FIXED|{NORESERVE:#x}, -1, 0)
+"""
+
+
+def main():
+    goroot, folder = map(pathlib.Path, sys.argv[1:])
+    path = goroot / "src/runtime/malloc.go"
+    text = path.read_text()
+    text, found = re.subn(
+        r"(\nfunc mallocgc\(.*?)(\n\treturn x\n}\n)", r"\1\n\theldbyRecord(x, typ)\2" + RECORD, text, count=1, flags=re.S
+    )
+    text, inits = re.subn(r"(\nfunc mallocinit\(\) \{\n)", r"\1" + RESERVE, text, count=1)
+    if found != 1 or inits != 1:
+        sys.exit(f"shadow.py: {path} is not as expected")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "malloc.go").write_text(text)
+    overlay = {"Replace": {str(path): str((folder / "malloc.go").resolve())}}
+    (folder / "overlay.json").write_text(json.dumps(overlay))
+
+
+main()

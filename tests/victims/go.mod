@@ -1,0 +1,3 @@
+module heldby/victims
+
+go 1.24

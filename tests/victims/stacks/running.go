@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"reflect"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"heldby/victims/control"
+)
+
+var (
+	stop    atomic.Bool
+	running sync.WaitGroup
+	results [64]atomic.Uint64
+)
+
+// compute has no calls in its loop: it only stops where a signal preempts it.
+//
+//go:noinline
+func compute(seed uint64, p *uint64) uint64 {
+	x := seed | 1
+	for !stop.Load() {
+		x ^= x << 13
+		x ^= x >> 7
+		x ^= x << 17
+		*p = x
+	}
+	return x
+}
+
+// spin prints the address of what each computing goroutine alone holds, for the most part in a register.
+func spin(argument []byte) {
+	for i := 0; i < number(argument); i++ {
+		running.Add(3)
+		held := new([64]uint64)
+		control.Print("held ")
+		control.PrintUint(uint64(uintptr(unsafe.Pointer(held))), 16)
+		control.Flush()
+		ball := make(chan *uint64)
+		go func() {
+			defer running.Done()
+			results[i%len(results)].Store(compute(uint64(i), &held[0]))
+		}()
+		go func() {
+			defer running.Done()
+			defer close(ball)
+			for !stop.Load() {
+				ball <- new(uint64)
+			}
+		}()
+		go func() {
+			defer running.Done()
+			for value := range ball {
+				*value++
+			}
+		}()
+	}
+}
+
+// grow makes the stack grow and shrink, so that it is moved.
+//
+//go:noinline
+func grow(depth int, text string) int {
+	var frame [64]byte
+	copy(frame[:], text)
+	if depth == 0 {
+		return len(frame)
+	}
+	return grow(depth-1, string(frame[:depth%64])) + int(frame[0])
+}
+
+func recovered(depth int) (err error) {
+	defer func() { err, _ = recover().(error) }()
+	if depth > 0 {
+		defer recovered(depth - 1)
+	}
+	return errors.New(os.Args[depth+len(os.Args)])
+}
+
+// errands are what goroutines that come and go do.
+var errands = []func(){
+	func() { grow(2000, "text") },
+	func() { recovered(10) },
+	func() { runtime.Gosched() },
+	func() { runtime.GC() },
+	func() { time.Sleep(time.Microsecond) },
+	func() { os.ReadFile("/proc/self/stat") },
+	func() {
+		slices.SortFunc(make([]int, 1000), func(a, b int) int { return int(time.Now().UnixNano())%2 - 1 })
+	},
+	func() { fmt.Fprintln(io.Discard, time.Now(), &results) },
+	func() {
+		select {
+		case <-time.After(time.Microsecond):
+		case <-never:
+		}
+	},
+	func() {
+		for i := range sequence {
+			defer func() { i++ }()
+			if i > 10 {
+				return
+			}
+		}
+	},
+	func() {
+		var once sync.Once
+		for i := 0; i < 4; i++ {
+			go once.Do(func() { grow(100, "once") })
+		}
+	},
+	func() { reflect.ValueOf(grow).Call([]reflect.Value{reflect.ValueOf(50), reflect.ValueOf("reflected")}) },
+}
+
+func churn(argument []byte) {
+	for i := 0; i < number(argument); i++ {
+		running.Add(1)
+		go func() {
+			defer running.Done()
+			for n := i; !stop.Load(); n++ {
+				done := make(chan bool)
+				go func() { errands[n%len(errands)](); close(done) }()
+				<-done
+			}
+		}()
+	}
+}
+
+func rest([]byte) {
+	stop.Store(true)
+	running.Wait()
+	stop.Store(false)
+}

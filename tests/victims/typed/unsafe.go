@@ -1,0 +1,5 @@
+package main
+
+import "unsafe"
+
+func pointerOf(b *base) unsafe.Pointer { return unsafe.Pointer(b) }
