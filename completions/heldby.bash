@@ -1,0 +1,75 @@
+# bash completion for heldby
+
+_heldby_targets() { # PREFIX: pids and names of processes
+	local directory name
+	for directory in /proc/[0-9]*; do
+		# Kernel threads have no command line.
+		if ! { read -r -d '' -n 1 _ <"$directory/cmdline"; } 2>/dev/null; then
+			continue
+		fi
+		[[ ${directory#/proc/} == "$1"* ]] && echo "${directory#/proc/}"
+		# Anyone may name a process anything: only plain names are offered.
+		if { read -r name <"$directory/comm"; } 2>/dev/null && [[ $name == "$1"* && $name != *[!A-Za-z0-9._+-]* ]]; then
+			echo "$name"
+		fi
+	done | sort -u
+}
+
+_heldby() {
+	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word
+	local common='--color --quiet --verbose --help' capture='--max-pause --capture --output'
+	local report="$common $capture --format --top --show-data --debug-file"
+	COMPREPLY=()
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case $word in
+		report | snapshot | doctor)
+			command=$word
+			break
+			;;
+		-*) ;;
+		*) break ;;
+		esac
+	done
+	case $previous in
+	--format)
+		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$current")
+		return
+		;;
+	--capture)
+		mapfile -t COMPREPLY < <(compgen -W 'auto copy' -- "$current")
+		return
+		;;
+	--color)
+		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
+		return
+		;;
+	--top | --max-pause)
+		return
+		;;
+	-o | --output | --debug-file)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$current")
+		return
+		;;
+	esac
+	if [[ $current == -* ]]; then
+		case $command in
+		'') word="$report --version" ;;
+		report) word=$report ;;
+		snapshot) word="$common $capture" ;;
+		doctor) word=$common ;;
+		esac
+		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
+		return
+	fi
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(
+		if [[ -z $command ]]; then
+			compgen -W 'report snapshot doctor' -- "$current"
+		fi
+		_heldby_targets "$current"
+		compgen -f -- "$current"
+	)
+}
+
+complete -F _heldby heldby

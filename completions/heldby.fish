@@ -1,0 +1,34 @@
+# fish completion for heldby
+
+function __heldby_targets
+    for directory in (string match -r '^/proc/\\d+$' /proc/*)
+        # Kernel threads have no command line.
+        if test -n "$(string replace -a \0 '' <$directory/cmdline 2>/dev/null)"
+            set -l name (cat $directory/comm 2>/dev/null)
+            printf '%s\t%s\n' (path basename $directory) $name $name process
+        end
+    end
+end
+
+set -l commands report snapshot doctor
+set -l no_command "not __fish_seen_subcommand_from $commands"
+set -l reports "not __fish_seen_subcommand_from snapshot doctor"
+set -l attaches "not __fish_seen_subcommand_from doctor"
+
+complete -c heldby -n "$no_command" -a report -d 'Say who holds the memory of a target'
+complete -c heldby -n "$no_command" -a snapshot -d 'Write the memory of a target as a core file'
+complete -c heldby -n "$no_command" -a doctor -d 'Say whether a target may be examined'
+complete -c heldby -a '(__heldby_targets)'
+
+complete -c heldby -n "$reports" -l format -x -a 'text json' -d 'Form of the report'
+complete -c heldby -n "$reports" -l top -x -d 'Rows of each list'
+complete -c heldby -n "$attaches" -s o -l output -r -d 'Write to a file'
+complete -c heldby -n "$attaches" -l max-pause -x -d 'Refuse a longer pause than this'
+complete -c heldby -n "$attaches" -l capture -x -a 'auto copy' -d 'How memory is read'
+complete -c heldby -n "$reports" -l show-data -d 'Show contents of the heap'
+complete -c heldby -n "$reports" -l debug-file -r -d 'Separate debug information'
+complete -c heldby -l color -x -a 'auto always never' -d 'Colour the text'
+complete -c heldby -s q -l quiet -d 'No progress and no notes'
+complete -c heldby -s v -l verbose -d 'Also show addresses and times'
+complete -c heldby -s h -l help -d 'Show the usage'
+complete -c heldby -n "$no_command" -l version -d 'Show the version'
