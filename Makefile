@@ -1,0 +1,36 @@
+# Short names for what the scripts and meson do; nothing is decided here.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+.PHONY: build test lint format bench fuzz layouts install clean
+
+build:
+	scripts/install-dependencies.sh build
+	scripts/build.sh build -Dtests=false
+
+test:
+	./test.sh
+
+lint:
+	scripts/lint.sh
+
+format:
+	scripts/format.sh
+
+bench: build
+	tests/bench/run.sh
+
+fuzz:
+	tests/fuzz/run.sh
+
+# make layouts GO=1.28.0: adds the layout of a Go release to the tables that heldby knows.
+layouts:
+	PATH="$$(scripts/go-toolchain.sh)/bin:$$PATH" tools/layouts/run.sh $(if $(GO),$(GO),$(error say which release, for example: make layouts GO=1.28.0))
+
+install: build
+	meson configure build -Dprefix=$(abspath $(PREFIX))
+	DESTDIR=$(DESTDIR) meson install -C build --quiet
+
+clean:
+	rm -rf build build-*
