@@ -38,3 +38,14 @@ static inline const uint8_t *hb_small_bitmap(const struct hb_heap *heap, uint64_
 	uint64_t page = at & ~(uint64_t)(PAGE - 1);
 	return heap->memory + page + PAGE - HB_SMALL_BITMAP - (heap->inline_marks && nwords > 1 ? MARKS : 0);
 }
+
+/* Which words of the small object at offset `at` (HB_SPAN_BITS: at most 64 words, inside one page) are pointers. */
+static inline uint64_t hb_small_window(const struct hb_heap *heap, uint64_t at, uint64_t nwords)
+{
+	uint64_t first = (at & ((1u << HB_HEAP_PAGE_SHIFT) - 1)) / 8, shift = first & 63;
+	const uint8_t *bitmap = hb_small_bitmap(heap, at, nwords) + first / 64 * 8;
+	uint64_t bits = hb_load_u64(bitmap) >> shift;
+	if (shift + nwords > 64)
+		bits |= hb_load_u64(bitmap + 8) << (64 - shift);
+	return nwords < 64 ? bits & ((1ull << nwords) - 1) : bits;
+}
