@@ -36,11 +36,14 @@ func compute(seed uint64, p *uint64) uint64 {
 	return x
 }
 
-// spin prints the address of what each computing goroutine alone holds, for the most part in a register.
+// spin prints the address of what each computing goroutine alone holds, for the most part in a register. It returns when
+// all of them compute: before, what they hold is still in the closure that they start with.
 func spin(argument []byte) {
+	var all []*[64]uint64
 	for i := 0; i < number(argument); i++ {
 		running.Add(3)
 		held := new([64]uint64)
+		all = append(all, held)
 		control.Print("held ")
 		control.PrintUint(uint64(uintptr(unsafe.Pointer(held))), 16)
 		control.Flush()
@@ -62,6 +65,11 @@ func spin(argument []byte) {
 				*value++
 			}
 		}()
+	}
+	for _, held := range all {
+		for atomic.LoadUint64(&held[0]) == 0 {
+			runtime.Gosched()
+		}
 	}
 }
 
