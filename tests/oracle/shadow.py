@@ -4,8 +4,9 @@
 usage: shadow.py GOROOT FOLDER       writes FOLDER/malloc.go and FOLDER/overlay.json for `go build -overlay`
 
 mallocgc stores the type that it was called with (1 for none) at SHADOW + (address - HEAP): 8 bytes for each 8 bytes of
-heap. Build with GOEXPERIMENT=norandomizedheapbase64,nosizespecializedmalloc from Go 1.26 on, so that the heap begins at
-HEAP and all allocations go through mallocgc. typing_probe knows the same constants.
+heap. Parts of tiny blocks that begin elsewhere get none: it would overlap their neighbour's. Build with
+GOEXPERIMENT=norandomizedheapbase64,nosizespecializedmalloc from Go 1.26 on, so that the heap begins at HEAP and all
+allocations go through mallocgc. oracle-typing (typing.c) knows the same constants.
 """
 import json
 import pathlib
@@ -17,7 +18,7 @@ SHADOW, HEAP, SIZE = 0x600000000000, 0xC000000000, 1 << 33
 RECORD = f"""
 func heldbyRecord(x unsafe.Pointer, typ *_type) {{
 	at := uintptr(x) - {HEAP:#x}
-	if at < {SIZE:#x} {{
+	if at < {SIZE:#x} && at % 8 == 0 {{
 		value := uintptr(unsafe.Pointer(typ))
 		if value == 0 {{
 			value = 1

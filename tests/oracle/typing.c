@@ -257,14 +257,17 @@ static void compare_all(const struct process *process)
 				outcome = NOT_NOTED;
 			counts[pointerful][outcome]++;
 			bytes[pointerful][outcome] += span->elem_size;
-			if (outcome == SAME || outcome == SAME_SHAPE || outcome == NOT_NOTED)
+			if (outcome == SAME || outcome == SAME_SHAPE || (outcome == NOT_NOTED && !pointerful))
 				continue;
 			char text[256];
 			hb_typing_describe(process->typing, slot, text, sizeof(text));
 			uint32_t noted = hb_types_find(process->types, note);
 			printf("%s: %s %" PRIu64 " B: %s, allocated as %s\n", outcome_names[outcome],
 			       pointerful ? "pointerful" : "pointer-free", span->elem_size, text,
-			       note == 1 ? "memory without type" : process->types->list[noted].name);
+			       note == 0   ? "nothing"
+			       : note == 1 ? "memory without type"
+			       : noted     ? process->types->list[noted].name
+			                   : "a type that is not known");
 		}
 	}
 	for (int pointerful = 1; pointerful >= 0; pointerful--)
