@@ -11,22 +11,25 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Longest wait for all threads to stop: then nothing is examined and the target runs on. */
+/* Longest wait for all threads to stop, where --max-pause does not say less: then nothing is examined and the target
+ * runs on. */
 static const uint64_t STOP_WAIT_NS = 500000000;
 
 /* What one second of the stop reads, for predictions: half of what one core was measured to do (docs/capture.md). */
 static const uint64_t BYTES_PER_SECOND = UINT64_C(4000000000);
 static const uint64_t STOP_FLOOR_NS = 500000;
 
-/* --- The program's own file ------------------------------------------------------------------------------------------ */
+/* --- The program's own file ------------------------------------------------------------------------------------------
+ */
 
 /* Executable pages are as the file has them: mapped, not read. */
 static void map_text(struct capture *capture, const struct hb_mapping *mapping, const struct hb_region *region,
-		     uint64_t file_size)
+                     uint64_t file_size)
 {
 	if (mapping->file_offset >= file_size || mapping->writable)
 		return;
-	uint64_t len = hb_min(mapping->end - mapping->start, (file_size - mapping->file_offset + 4095) & ~UINT64_C(4095));
+	uint64_t len =
+	        hb_min(mapping->end - mapping->start, (file_size - mapping->file_offset + 4095) & ~UINT64_C(4095));
 	uint8_t *at = region->bytes + (mapping->start - region->start);
 	if (mmap(at, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, capture->snapshot->exe_fd, (off_t)mapping->file_offset) !=
 	    MAP_FAILED)
@@ -39,8 +42,8 @@ static struct hb_error *read_own_image(struct capture *capture)
 	const struct hb_target *target = capture->target;
 	struct stat status;
 	uint64_t file_size = capture->snapshot->exe_fd >= 0 && !fstat(capture->snapshot->exe_fd, &status)
-				     ? (uint64_t)status.st_size
-				     : 0;
+	                             ? (uint64_t)status.st_size
+	                             : 0;
 	for (size_t i = 0; i < target->nmappings; i++) {
 		const struct hb_mapping *mapping = &target->mappings[i];
 		const struct hb_region *region = hb_snapshot_region(capture->snapshot, mapping->start);
@@ -53,14 +56,15 @@ static struct hb_error *read_own_image(struct capture *capture)
 	return capture_read_plan(capture);
 }
 
-/* --- Before, in and after the stop ------------------------------------------------------------------------------------ */
+/* --- Before, in and after the stop
+ * ------------------------------------------------------------------------------------ */
 
 static struct hb_error *read_arena_presence(struct capture *capture)
 {
 	const struct hb_snapshot_arenas *arenas = &capture->snapshot->arenas;
 	for (uint32_t i = 0; i < arenas->n; i++)
 		TRY(capture->target->ops->pages(capture->target, arenas->addr[i], 1 << (26 - HB_PAGE_SHIFT),
-						arenas->presence + ((size_t)i << (26 - HB_PAGE_SHIFT))));
+		                                arenas->presence + ((size_t)i << (26 - HB_PAGE_SHIFT))));
 	return NULL;
 }
 
@@ -79,8 +83,8 @@ static uint64_t bytes_read_so_far(const struct hb_snapshot *snapshot)
 static struct hb_capture_prediction predict(const struct capture *capture, uint64_t scan_bytes)
 {
 	struct hb_capture_prediction prediction = {
-		.scan_bytes = scan_bytes,
-		.table_bytes = bytes_read_so_far(capture->snapshot),
+	        .scan_bytes = scan_bytes,
+	        .table_bytes = bytes_read_so_far(capture->snapshot),
 	};
 	snprintf(prediction.go_version, sizeof(prediction.go_version), "%s", capture->go.version.text);
 	double bytes = (double)(prediction.scan_bytes + prediction.table_bytes);
@@ -104,13 +108,14 @@ static struct hb_error *rehearse(struct capture *capture)
 		return NULL;
 	}
 	hb_verbose("the stop will read about %" PRIu64 " MB of scannable heap; predicted pause at most %" PRIu64 " ms",
-		   scan_bytes / 1000000, prediction.pause_ns / 1000000);
+	           scan_bytes / 1000000, prediction.pause_ns / 1000000);
 	if (capture->options->max_pause_ns && prediction.pause_ns > capture->options->max_pause_ns)
-		return hb_error_create(HB_ERR_ATTACH,
-				       "examining process %d would pause it for up to %.0f ms, more than the %.0f ms allowed; "
-				       "nothing was stopped: --max-pause %.0fms accepts it",
-				       capture->target->pid, (double)prediction.pause_ns / 1e6,
-				       (double)capture->options->max_pause_ns / 1e6, (double)prediction.pause_ns / 1e6 + 1);
+		return hb_error_create(
+		        HB_ERR_ATTACH,
+		        "examining process %d would pause it for up to %.0f ms, more than the %.0f ms allowed; "
+		        "nothing was stopped: --max-pause %.0fms accepts it",
+		        capture->target->pid, (double)prediction.pause_ns / 1e6,
+		        (double)capture->options->max_pause_ns / 1e6, (double)prediction.pause_ns / 1e6 + 1);
 	return NULL;
 }
 
@@ -121,7 +126,7 @@ static struct hb_error *plan_own_data(struct capture *capture)
 	for (size_t i = 0; i < target->nmappings; i++)
 		if (target->mappings[i].writable && capture_is_own_mapping(capture, i))
 			TRY(capture_plan(capture, target->mappings[i].start,
-					 target->mappings[i].end - target->mappings[i].start));
+			                 target->mappings[i].end - target->mappings[i].start));
 	return NULL;
 }
 
@@ -153,19 +158,21 @@ static struct hb_error *freeze(struct capture *capture, struct pause *pause)
 
 static void say_pause(const struct hb_snapshot *snapshot, const struct pause *pause)
 {
-	hb_verbose("paused %.2f ms: stopping %.2f, heap tables %.2f, spans %.2f, heap %.2f, stacks %.2f, resuming %.2f; "
-		   "%.1f MB copied",
-		   (double)snapshot->pause_ns / 1e6, (double)(pause->stopped - pause->start) / 1e6,
-		   (double)(pause->tables - pause->stopped) / 1e6, (double)(pause->walked - pause->tables) / 1e6,
-		   (double)(pause->heap - pause->walked) / 1e6, (double)(pause->stacks - pause->heap) / 1e6,
-		   (double)(pause->resumed - pause->stacks) / 1e6, (double)snapshot->bytes_copied / 1e6);
+	hb_verbose(
+	        "paused %.2f ms: stopping %.2f, heap tables %.2f, spans %.2f, heap %.2f, stacks %.2f, resuming %.2f; "
+	        "%.1f MB copied",
+	        (double)snapshot->pause_ns / 1e6, (double)(pause->stopped - pause->start) / 1e6,
+	        (double)(pause->tables - pause->stopped) / 1e6, (double)(pause->walked - pause->tables) / 1e6,
+	        (double)(pause->heap - pause->walked) / 1e6, (double)(pause->stacks - pause->heap) / 1e6,
+	        (double)(pause->resumed - pause->stacks) / 1e6, (double)snapshot->bytes_copied / 1e6);
 }
 
 static struct hb_error *stop_and_freeze(struct capture *capture)
 {
 	hb_progress_stage("reading", 0);
 	struct pause pause = {.start = hb_now_ns()};
-	TRY(hb_target_stop(capture->target, STOP_WAIT_NS));
+	uint64_t max_pause = capture->options->max_pause_ns;
+	TRY(hb_target_stop(capture->target, max_pause ? hb_min(max_pause, STOP_WAIT_NS) : STOP_WAIT_NS));
 	pause.stopped = hb_now_ns();
 	capture->stopped = true;
 	struct hb_error *err = freeze(capture, &pause);
@@ -183,7 +190,8 @@ static struct hb_error *stop_and_freeze(struct capture *capture)
 	return err;
 }
 
-/* --- Results --------------------------------------------------------------------------------------------------------- */
+/* --- Results ---------------------------------------------------------------------------------------------------------
+ */
 
 static struct hb_error *copy_mappings(struct hb_snapshot *snapshot, const struct hb_target *target)
 {
@@ -215,10 +223,11 @@ static struct hb_error *describe(struct capture *capture)
 		hb_notes_add(&snapshot->notes, "%s", target->notes.texts.data[i]);
 	snapshot->notes.partial |= target->notes.partial;
 	if (snapshot->unread_bytes)
-		hb_notes_add_partial(&snapshot->notes,
-				     "%.1f MB that should have been read were swapped out or vanished: what they hold is missing, "
-				     "so retained sizes are lower bounds",
-				     (double)snapshot->unread_bytes / 1e6);
+		hb_notes_add_partial(
+		        &snapshot->notes,
+		        "%.1f MB that should have been read were swapped out or vanished: what they hold is missing, "
+		        "so retained sizes are lower bounds",
+		        (double)snapshot->unread_bytes / 1e6);
 	return copy_mappings(snapshot, target);
 }
 
@@ -251,7 +260,8 @@ static struct hb_error *run(struct capture *capture)
 	TRY(copy_mappings(capture->snapshot, capture->target)); /* hb_go_locate looks at them when it is not Go */
 	TRY(capture_add_regions(capture, true));
 	TRY(read_own_image(capture));
-	TRY(hb_go_locate(&(struct hb_go_memory){capture->snapshot, capture->target}, &capture->snapshot->notes, &capture->go));
+	TRY(hb_go_locate(&(struct hb_go_memory){capture->snapshot, capture->target}, &capture->snapshot->notes,
+	                 &capture->go));
 	TRY(capture_go_arenas(capture)); /* first: ordinary regions take what is left */
 	TRY(capture_add_regions(capture, false));
 	TRY(read_arena_presence(capture));
@@ -271,16 +281,10 @@ static struct hb_error *unless_gone(struct capture *capture, struct hb_error *er
 	const struct hb_target *target = capture->target;
 	if (!err || err->code == HB_ERR_INTERRUPTED || target->kind != HB_TARGET_LIVE)
 		return err;
-	char path[64], line[4096] = "";
-	snprintf(path, sizeof(path), "/proc/%d/stat", target->pid);
-	FILE *file = fopen(path, "re");
-	const char *state = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	if (file)
-		fclose(file);
-	if (state && !strchr("ZX", state[1] ? state[2] : 'X'))
+	if (!hb_target_has_ended(target))
 		return err;
 	hb_error_destroy(err);
-	return hb_error_create(HB_ERR_GONE, "process %d exited while it was examined", target->pid);
+	return hb_error_create(HB_ERR_GONE, "the program of process %d ended while it was examined", target->pid);
 }
 
 static struct hb_error *attempt(struct capture *capture, struct hb_snapshot **ret)
@@ -297,7 +301,8 @@ static struct hb_error *attempt(struct capture *capture, struct hb_snapshot **re
 	return err;
 }
 
-struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options, struct hb_snapshot **ret)
+struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options,
+                            struct hb_snapshot **ret)
 {
 	static const struct hb_capture_options defaults = {0};
 	for (unsigned tries = 3;; tries--) {

@@ -2,18 +2,18 @@
  *
  * Before the stop: maps, page presence, the runtime's location, a rehearsal of the whole walk to learn which pages the
  * runtime's metadata and the scannable spans are on, and prefaulted destination buffers. In the stop: registers, the
- * planned pages, whatever the walk over frozen metadata still misses. Never the contents of pointer-free objects, never a
- * page that is not present. docs/capture.md.
+ * planned pages, whatever the walk over frozen metadata still misses. Never the contents of pointer-free objects, never
+ * a page that is not present. docs/capture.md.
  */
 #pragma once
 #include "snapshot/snapshot.h"
 
 struct hb_capture_options {
-	uint64_t max_pause_ns;    /* refuse (HB_ERR_ATTACH, nothing stopped) when the prediction is above; 0 = no limit */
-	bool everything;          /* also pointer-free contents: for `heldby snapshot` */
+	uint64_t max_pause_ns; /* refuse (HB_ERR_ATTACH, nothing stopped) when the prediction is above; 0 = no limit */
+	bool everything;       /* also pointer-free contents: for `heldby snapshot` */
 };
 struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options,
-			    struct hb_snapshot **ret) HB_MUST_CHECK;
+                            struct hb_snapshot **ret) HB_MUST_CHECK;
 
 /* What a capture of a live target would do. */
 struct hb_capture_prediction {

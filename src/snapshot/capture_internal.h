@@ -1,5 +1,5 @@
-/* What the parts of a capture share: capture.c (order of events), fetch.c (pages in, by plan or on demand), go_walk.c (which
- * pages the Go runtime's metadata, the scannable spans and the stacks are on). */
+/* What the parts of a capture share: capture.c (order of events), fetch.c (pages in, by plan or on demand), go_walk.c
+ * (which pages the Go runtime's metadata, the scannable spans and the stacks are on). */
 #pragma once
 #include "golang/locate.h"
 #include "snapshot/capture.h"
@@ -22,8 +22,8 @@ struct capture {
 };
 
 /* --- fetch.c --- */
-/* Makes len bytes at addr available and returns them, or NULL (unmapped, swapped out, unreadable). Reads 64 KB around what
- * is missing. The pointer stays valid as long as the snapshot. */
+/* Makes len bytes at addr available and returns them, or NULL (unmapped, swapped out, unreadable). Reads 64 KB around
+ * what is missing. The pointer stays valid as long as the snapshot. */
 const void *capture_want(struct capture *capture, uint64_t addr, uint64_t len);
 /* Plans the pages of [addr, addr + len) that are not read yet; absent ones are known to be zero from now on. */
 struct hb_error *capture_plan(struct capture *capture, uint64_t addr, uint64_t len) HB_MUST_CHECK;
@@ -37,12 +37,14 @@ struct hb_error *capture_plan_pieces(struct capture *capture) HB_MUST_CHECK;
 void capture_settle_pieces(struct capture *capture);
 /* Reads what is planned, on two threads. */
 struct hb_error *capture_read_plan(struct capture *capture) HB_MUST_CHECK;
-/* In the stop: plans everything that was read before it and may have changed since; what was known to be zero is asked again. */
+/* In the stop: plans everything that was read before it and may have changed since; what was known to be zero is asked
+ * again. */
 struct hb_error *capture_plan_refresh(struct capture *capture) HB_MUST_CHECK;
 /* Touches the local pages of the arena ranges that will be read, so that the stop does not wait for page faults. */
 void capture_prefault(struct capture *capture, uint64_t addr, uint64_t len);
 
-/* Regions: mirrors of contiguous runs of mappings that no region covers yet. `own` only: the program's file and its bss. */
+/* Regions: mirrors of contiguous runs of mappings that no region covers yet. `own` only: the program's file and its
+ * bss. */
 struct hb_error *capture_add_regions(struct capture *capture, bool own_only) HB_MUST_CHECK;
 /* Gives the arenas dense local memory and makes regions of them. */
 struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *addr, uint32_t n) HB_MUST_CHECK;

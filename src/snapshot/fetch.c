@@ -15,7 +15,8 @@
 
 enum { CHUNK = 64 * 1024 };
 
-/* --- Regions --------------------------------------------------------------------------------------------------------- */
+/* --- Regions ---------------------------------------------------------------------------------------------------------
+ */
 
 static int compare_region(const void *a, const void *b)
 {
@@ -91,7 +92,8 @@ struct hb_error *capture_add_regions(struct capture *capture, bool own_only)
 			continue;
 		}
 		uint64_t start = target->mappings[i].start, whole_end = target->mappings[i].end;
-		for (i++; i < target->nmappings && target->mappings[i].start == whole_end && wants_region(capture, i, own_only);
+		for (i++; i < target->nmappings && target->mappings[i].start == whole_end &&
+		          wants_region(capture, i, own_only);
 		     i++)
 			whole_end = target->mappings[i].end;
 		/* What is covered already splits the run. */
@@ -112,7 +114,8 @@ static bool any_is_covered(const struct hb_snapshot *snapshot, const uint64_t *a
 {
 	for (uint32_t i = 0; i < n; i++)
 		for (size_t k = 0; k < snapshot->nregions; k++)
-			if (snapshot->regions[k].start < addr[i] + (UINT64_C(1) << 26) && snapshot->regions[k].end > addr[i])
+			if (snapshot->regions[k].start < addr[i] + (UINT64_C(1) << 26) &&
+			    snapshot->regions[k].end > addr[i])
 				return true;
 	return false;
 }
@@ -130,12 +133,13 @@ struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *add
 		if (!arenas->bytes || !arenas->addr || !arenas->presence)
 			return hb_error_nomem();
 	}
-	/* The dense order is the address order; a heap that grew downwards, or very much, needs a new plan. So does one that
-	 * grew into memory that was taken for something else. */
+	/* The dense order is the address order; a heap that grew downwards, or very much, needs a new plan. So does one
+	 * that grew into memory that was taken for something else. */
 	if ((size_t)(arenas->n + n) << 26 > arenas->reserved || (arenas->n && addr[0] < arenas->addr[arenas->n - 1]) ||
 	    any_is_covered(capture->snapshot, addr, n)) {
 		capture->plan_again = true;
-		return hb_error_create(HB_ERR_ATTACH, "the target's heap changed too much while it was being looked at: try again");
+		return hb_error_create(HB_ERR_ATTACH,
+		                       "the target's heap changed too much while it was being looked at: try again");
 	}
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t first = i;
@@ -149,17 +153,18 @@ struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *add
 	return NULL;
 }
 
-/* --- Page states ----------------------------------------------------------------------------------------------------- */
+/* --- Page states -----------------------------------------------------------------------------------------------------
+ */
 
 /* Presence of npages pages of a region, from the plan's table for arenas where it says "present", else by asking. */
-static struct hb_error *presence(struct capture *capture, const struct hb_region *region, uint64_t first, uint64_t npages,
-				 uint8_t *ret)
+static struct hb_error *presence(struct capture *capture, const struct hb_region *region, uint64_t first,
+                                 uint64_t npages, uint8_t *ret)
 {
 	uint64_t addr = region->start + (first << HB_PAGE_SHIFT);
 	if (region->in_arenas && capture->stopped) {
 		const struct hb_snapshot_arenas *arenas = &capture->snapshot->arenas;
 		const uint8_t *known =
-			arenas->presence + ((uint64_t)(region->bytes - arenas->bytes) >> HB_PAGE_SHIFT) + first;
+		        arenas->presence + ((uint64_t)(region->bytes - arenas->bytes) >> HB_PAGE_SHIFT) + first;
 		if (!memchr(known, HB_PAGE_ABSENT, npages) && !memchr(known, HB_PAGE_SWAPPED, npages) &&
 		    !memchr(known, HB_PAGE_UNCAPTURED, npages)) {
 			memset(ret, HB_PAGE_PRESENT, npages);
@@ -181,24 +186,27 @@ static enum hb_page_state read_absent_page(struct capture *capture, uint64_t add
 	    strcmp(mapping->path, capture->target->exe_path) != 0)
 		return HB_PAGE_LOST;
 	ssize_t n = pread(capture->snapshot->exe_fd, to, HB_PAGE_SIZE,
-			  (off_t)(mapping->file_offset + (addr - mapping->start)));
+	                  (off_t)(mapping->file_offset + (addr - mapping->start)));
 	return n > 0 ? HB_PAGE_READ : HB_PAGE_LOST;
 }
 
 static struct hb_error *plan_run(struct capture *capture, uint64_t addr, uint8_t *to)
 {
-	struct hb_range *last = capture->plan.len ? &capture->plan.data[capture->plan.len - 1] : NULL;
 	capture->plan_bytes += HB_PAGE_SIZE;
-	if (last && last->addr + last->len == addr && (uint8_t *)last->to + last->len == to && last->len < 1 << 20) {
-		last->len += HB_PAGE_SIZE;
-		return NULL;
+	if (capture->plan.len) {
+		struct hb_range *last = &capture->plan.data[capture->plan.len - 1];
+		if (last->addr + last->len == addr && (uint8_t *)last->to + last->len == to && last->len < 1 << 20) {
+			last->len += HB_PAGE_SIZE;
+			return NULL;
+		}
 	}
 	HB_VEC_PUSH(&capture->plan, (struct hb_range){addr, HB_PAGE_SIZE, to});
 	return NULL;
 }
 
 /* Plans or settles the unread pages among npages ≤ 4096 pages of one region. */
-static struct hb_error *plan_pages(struct capture *capture, const struct hb_region *region, uint64_t first, uint64_t npages)
+static struct hb_error *plan_pages(struct capture *capture, const struct hb_region *region, uint64_t first,
+                                   uint64_t npages)
 {
 	uint8_t there[4096];
 	bool asked = false;
@@ -244,7 +252,8 @@ struct hb_error *capture_plan(struct capture *capture, uint64_t addr, uint64_t l
 	return NULL;
 }
 
-/* --- Pieces ---------------------------------------------------------------------------------------------------------- */
+/* --- Pieces ----------------------------------------------------------------------------------------------------------
+ */
 
 struct hb_error *capture_add_piece(struct capture *capture, uint64_t addr, uint64_t len)
 {
@@ -301,7 +310,7 @@ struct hb_error *capture_plan_pieces(struct capture *capture)
 	for (size_t i = 0; i < capture->pieces.len; i++) {
 		const struct hb_snapshot_piece *piece = &capture->pieces.data[i];
 		HB_VEC_PUSH(&capture->plan, (struct hb_range){piece->start, piece->len,
-							      capture->snapshot->piece_bytes + piece->offset});
+		                                              capture->snapshot->piece_bytes + piece->offset});
 		capture->plan_bytes += piece->len;
 	}
 	return NULL;
@@ -315,7 +324,8 @@ void capture_settle_pieces(struct capture *capture)
 	capture->snapshot->pieces = hb_take(capture->pieces.data);
 }
 
-/* --- Bulk reads ------------------------------------------------------------------------------------------------------ */
+/* --- Bulk reads ------------------------------------------------------------------------------------------------------
+ */
 
 struct bulk {
 	struct capture *capture;
@@ -330,7 +340,7 @@ static struct hb_error *bulk_read(void *ctx, size_t item)
 	size_t n = hb_min(bulk->per_item, bulk->capture->plan.len - first);
 	uint64_t unread = 0;
 	struct hb_error *err =
-		bulk->capture->target->ops->read(bulk->capture->target, &bulk->capture->plan.data[first], n, &unread);
+	        bulk->capture->target->ops->read(bulk->capture->target, &bulk->capture->plan.data[first], n, &unread);
 	bulk->unread += unread;
 	return err;
 }
@@ -376,7 +386,8 @@ struct hb_error *capture_plan_refresh(struct capture *capture)
 	return NULL;
 }
 
-/* --- On demand ------------------------------------------------------------------------------------------------------- */
+/* --- On demand -------------------------------------------------------------------------------------------------------
+ */
 
 static bool all_there(const struct hb_region *region, uint64_t first, uint64_t last)
 {

@@ -40,8 +40,8 @@ static bool read_now(struct capture *capture, uint64_t addr, void *to, size_t le
 struct hb_error *capture_go_arenas(struct capture *capture)
 {
 	const struct hb_go_layout *layout = capture->go.layout;
-	/* From the target itself while it runs: it may have grown since its data was read, and before the arenas are known
-	 * there are no regions for the memory that lists them. */
+	/* From the target itself while it runs: it may have grown since its data was read, and before the arenas are
+	 * known there are no regions for the memory that lists them. */
 	struct hb_go_memory memory = {capture->snapshot, capture->target};
 	uint64_t header_addr = capture->go.mheap + layout->mheap.all_arenas, header[2] = {0};
 	bool have = capture->stopped ? hb_go_memory_read(&memory, header_addr, header, sizeof(header))

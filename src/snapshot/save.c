@@ -385,7 +385,8 @@ struct hb_error *hb_snapshot_save(const struct hb_snapshot *snapshot, const char
 	static const struct hb_save_options defaults = {0};
 	struct save save = {.snapshot = snapshot, .options = options ? options : &defaults};
 	if (snapshot->npieces)
-		return hb_error_create(HB_ERR_USAGE, "'%s' cannot be written: the snapshot holds only parts of stacks", path);
+		return hb_error_create(HB_ERR_USAGE, "'%s' cannot be written: the snapshot holds only parts of stacks",
+		                       path);
 	struct hb_error *err = lay_out(&save);
 	struct stat status;
 	bool compress = save.options->compress || wants_zstd(path);

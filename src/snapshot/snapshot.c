@@ -64,7 +64,7 @@ static const void *piece_at(const struct hb_snapshot *snapshot, uint64_t addr, u
 		return NULL;
 	const struct hb_snapshot_piece *piece = &snapshot->pieces[low];
 	return len <= piece->len - (addr - piece->start) ? snapshot->piece_bytes + piece->offset + (addr - piece->start)
-							  : NULL;
+	                                                 : NULL;
 }
 
 const void *hb_snapshot_at(const struct hb_snapshot *snapshot, uint64_t addr, uint64_t len)
@@ -80,14 +80,14 @@ const void *hb_snapshot_at(const struct hb_snapshot *snapshot, uint64_t addr, ui
 	return region->bytes + (addr - region->start);
 }
 
-#define DEFINE_SCALAR(name, T)                                                               \
-	bool name(const struct hb_snapshot *snapshot, uint64_t addr, T *ret)                 \
-	{                                                                                    \
-		const void *at = hb_snapshot_at(snapshot, addr, sizeof(T));                  \
-		if (!at)                                                                     \
-			return false;                                                        \
-		memcpy(ret, at, sizeof(T));                                                  \
-		return true;                                                                 \
+#define DEFINE_SCALAR(name, T)                                               \
+	bool name(const struct hb_snapshot *snapshot, uint64_t addr, T *ret) \
+	{                                                                    \
+		const void *at = hb_snapshot_at(snapshot, addr, sizeof(T));  \
+		if (!at)                                                     \
+			return false;                                        \
+		memcpy(ret, at, sizeof(T));                                  \
+		return true;                                                 \
 	}
 DEFINE_SCALAR(hb_snapshot_u8, uint8_t)
 DEFINE_SCALAR(hb_snapshot_u16, uint16_t)

@@ -60,7 +60,7 @@ struct hb_snapshot {
 	enum hb_target_kind kind;
 	int pid;
 	char *name, *exe_path;
-	int exe_fd; /* the executable's file, or -1 */
+	int exe_fd;         /* the executable's file, or -1 */
 	const char *method; /* "copy" */
 	uint64_t pause_ns;
 	uint64_t bytes_copied; /* while stopped */

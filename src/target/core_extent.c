@@ -400,6 +400,7 @@ static uint64_t held_bytes(const struct hb_core *core, const struct hb_mapping *
 		uint64_t start = hb_max(extent->start, mapping->start), end = hb_min(extent->end, mapping->end);
 		while (start < end) {
 			size_t n = (size_t)hb_min((end - start) / HB_CORE_PAGE, (uint64_t)AT_ONCE);
+			memset(states, HB_PAGE_LOST, n);
 			mark_extent(core, extent, start, start + (uint64_t)n * HB_CORE_PAGE, states);
 			for (size_t k = 0; k < n; k++)
 				held += states[k] == HB_PAGE_READ ? HB_CORE_PAGE : 0;

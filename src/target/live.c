@@ -20,7 +20,8 @@ static FILE *open_proc(int pid, const char *name)
 	return fopen(path, "re");
 }
 
-/* --- Mappings ------------------------------------------------------------------------------------------------------- */
+/* --- Mappings -------------------------------------------------------------------------------------------------------
+ */
 
 /* "00400000-0052c000 r-xp 00000000 08:02 173521   /usr/bin/x": the head line of maps and smaps. */
 static bool parse_mapping(char *line, struct hb_mapping *ret, char **path)
@@ -29,7 +30,7 @@ static bool parse_mapping(char *line, struct hb_mapping *ret, char **path)
 	unsigned major, minor;
 	int at = 0;
 	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &ret->start, &ret->end, perms,
-		   &ret->file_offset, &major, &minor, &ret->inode, &at) != 7 ||
+	           &ret->file_offset, &major, &minor, &ret->inode, &at) != 7 ||
 	    ret->end <= ret->start || strlen(perms) != 4)
 		return false;
 	ret->readable = perms[0] == 'r';
@@ -52,8 +53,7 @@ static void keep_rss(const struct hb_mapping *before, size_t nbefore, struct hb_
 		while (k < nnow && now[k].end <= before[i].start)
 			k++;
 		for (size_t at = k; at < nnow && now[at].start < before[i].end; at++) {
-			uint64_t overlap =
-				hb_min(now[at].end, before[i].end) - hb_max(now[at].start, before[i].start);
+			uint64_t overlap = hb_min(now[at].end, before[i].end) - hb_max(now[at].start, before[i].start);
 			uint64_t part = hb_min(left, overlap);
 			now[at].rss += part;
 			left -= part;
@@ -71,8 +71,9 @@ static struct hb_error *live_refresh_mappings(struct hb_target *target)
 		file = open_proc(target->pid, "maps");
 	if (!file)
 		return hb_error_create(errno == ENOENT ? HB_ERR_GONE : HB_ERR_ATTACH,
-				       errno == ENOENT ? "process %d has exited" : "cannot read the mappings of process %d",
-				       target->pid);
+		                       errno == ENOENT ? "process %d has exited"
+		                                       : "cannot read the mappings of process %d",
+		                       target->pid);
 	hb_arena_deinit(&live->arena);
 	HB_VEC(struct hb_mapping) list = {0};
 	struct hb_target_memory memory = {0};
@@ -116,7 +117,8 @@ static struct hb_error *live_refresh_mappings(struct hb_target *target)
 	return NULL;
 }
 
-/* --- Reading --------------------------------------------------------------------------------------------------------- */
+/* --- Reading ---------------------------------------------------------------------------------------------------------
+ */
 
 enum { BATCH = 1024 /* UIO_MAXIOV */, PIECE = 1 << 20 }; /* 1 MB pieces read fastest (docs/capture.md) */
 
@@ -137,8 +139,8 @@ static void read_by_page(struct hb_live *live, uint64_t addr, char *to, uint64_t
 	}
 }
 
-static struct hb_error *flush_batch(struct hb_live *live, const struct iovec *local, const struct iovec *remote, size_t n,
-				    uint64_t *unread)
+static struct hb_error *flush_batch(struct hb_live *live, const struct iovec *local, const struct iovec *remote,
+                                    size_t n, uint64_t *unread)
 {
 	ssize_t want = 0;
 	for (size_t i = 0; i < n; i++)
@@ -157,7 +159,7 @@ static struct hb_error *flush_batch(struct hb_live *live, const struct iovec *lo
 			continue;
 		}
 		read_by_page(live, (uint64_t)remote[i].iov_base + (uint64_t)got, (char *)local[i].iov_base + got,
-			     local[i].iov_len - (size_t)got, unread);
+		             local[i].iov_len - (size_t)got, unread);
 		got = 0;
 	}
 	return NULL;
@@ -195,17 +197,17 @@ static struct hb_error *live_pages(struct hb_target *target, uint64_t start, siz
 	uint64_t entries[4096];
 	for (size_t done = 0; done < npages;) {
 		size_t want = hb_min(npages - done, hb_countof(entries));
-		ssize_t n = live->pagemap_fd < 0 ? -1
-						 : pread(live->pagemap_fd, entries, want * 8,
-							 (off_t)(((start >> 12) + done) * 8));
+		ssize_t n = live->pagemap_fd < 0
+		                    ? -1
+		                    : pread(live->pagemap_fd, entries, want * 8, (off_t)(((start >> 12) + done) * 8));
 		if (n < 0)
 			return hb_error_create(HB_ERR_ATTACH, "cannot read /proc/%d/pagemap: %s", target->pid,
-					       strerror(errno));
+			                       strerror(errno));
 		size_t got = (size_t)n / 8;
 		for (size_t i = 0; i < got; i++)
 			ret[done + i] = entries[i] & PAGEMAP_PRESENT   ? HB_PAGE_PRESENT
-					: entries[i] & PAGEMAP_SWAPPED ? HB_PAGE_SWAPPED
-								       : HB_PAGE_ABSENT;
+			                : entries[i] & PAGEMAP_SWAPPED ? HB_PAGE_SWAPPED
+			                                               : HB_PAGE_ABSENT;
 		if (got < want) /* past the end of the address space */
 			memset(ret + done + got, HB_PAGE_ABSENT, want - got);
 		done += want;
@@ -213,12 +215,20 @@ static struct hb_error *live_pages(struct hb_target *target, uint64_t start, siz
 	return NULL;
 }
 
-/* --- Opening --------------------------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------------------------------
+ */
 
 static struct hb_error *live_open_exe(struct hb_target *target, int *ret)
 {
 	*ret = fcntl(hb_live_of(target)->exe_fd, F_DUPFD_CLOEXEC, 3);
 	return *ret < 0 ? hb_error_create(HB_ERR_IO, "cannot open the executable of process %d", target->pid) : NULL;
+}
+
+/* Reading memory that is gone gives no bytes (fs/proc/base.c mem_rw). */
+bool hb_live_has_ended(const struct hb_live *live)
+{
+	char byte;
+	return live->target.nmappings && pread(live->mem_fd, &byte, 1, (off_t)live->target.mappings[0].start) == 0;
 }
 
 static void live_destroy(struct hb_target *target)
@@ -231,6 +241,7 @@ static void live_destroy(struct hb_target *target)
 		if (fds[i] >= 0)
 			close(fds[i]);
 	hb_vec_deinit(&live->held);
+	pthread_mutex_destroy(&live->held_lock);
 	hb_arena_deinit(&live->arena);
 	hb_notes_deinit(&target->notes);
 	free(target->mappings);
@@ -241,13 +252,13 @@ static void live_destroy(struct hb_target *target)
 }
 
 static const struct hb_target_ops live_ops = {
-	.destroy = live_destroy,
-	.refresh_mappings = live_refresh_mappings,
-	.stop = hb_live_stop,
-	.resume = hb_live_resume,
-	.read = live_read,
-	.pages = live_pages,
-	.open_exe = live_open_exe,
+        .destroy = live_destroy,
+        .refresh_mappings = live_refresh_mappings,
+        .stop = hb_live_stop,
+        .resume = hb_live_resume,
+        .read = live_read,
+        .pages = live_pages,
+        .open_exe = live_open_exe,
 };
 
 /* What /proc/PID/status says that decides whether we go on. */
@@ -290,39 +301,44 @@ static int yama_scope(void)
 static struct hb_error *permission_error(int pid, const struct status *status)
 {
 	if (status->uid != geteuid() && geteuid() != 0)
-		return hb_error_create(HB_ERR_ATTACH,
-				       "not permitted to read process %d (%s): it runs as uid %u and heldby as uid %u; run "
-				       "heldby as that user, or with CAP_SYS_PTRACE (as root: sudo heldby %d)",
-				       pid, status->name, status->uid, geteuid(), pid);
+		return hb_error_create(
+		        HB_ERR_ATTACH,
+		        "not permitted to read process %d (%s): it runs as uid %u and heldby as uid %u; run "
+		        "heldby as that user, or with CAP_SYS_PTRACE (as root: sudo heldby %d)",
+		        pid, status->name, status->uid, geteuid(), pid);
 	if (yama_scope() > 0 && geteuid() != 0)
-		return hb_error_create(HB_ERR_ATTACH,
-				       "not permitted to read process %d (%s): kernel.yama.ptrace_scope is %d, so tracing "
-				       "needs CAP_SYS_PTRACE (sudo heldby %d), or once: sysctl kernel.yama.ptrace_scope=0",
-				       pid, status->name, yama_scope(), pid);
-	return hb_error_create(HB_ERR_ATTACH,
-			       "not permitted to read process %d (%s): heldby needs CAP_SYS_PTRACE in the target's user "
-			       "namespace (a container needs --cap-add SYS_PTRACE), or the target has raised privileges or "
-			       "made itself undumpable",
-			       pid, status->name);
+		return hb_error_create(
+		        HB_ERR_ATTACH,
+		        "not permitted to read process %d (%s): kernel.yama.ptrace_scope is %d, so tracing "
+		        "needs CAP_SYS_PTRACE (sudo heldby %d), or once: sysctl kernel.yama.ptrace_scope=0",
+		        pid, status->name, yama_scope(), pid);
+	return hb_error_create(
+	        HB_ERR_ATTACH,
+	        "not permitted to read process %d (%s): heldby needs CAP_SYS_PTRACE in the target's user "
+	        "namespace (a container needs --cap-add SYS_PTRACE), or the target has raised privileges or "
+	        "made itself undumpable",
+	        pid, status->name);
 }
 
 static struct hb_error *check_state(int pid, const struct status *status)
 {
 	if (status->tgid != pid)
 		return hb_error_create(HB_ERR_ATTACH, "%d is a thread of process %d: give %d", pid, status->tgid,
-				       status->tgid);
+		                       status->tgid);
 	if (status->state == 'Z' || status->state == 'X')
-		return hb_error_create(HB_ERR_ATTACH,
-				       "process %d (%s) is a zombie: it has ended and its memory is gone; its parent has not "
-				       "collected it yet",
-				       pid, status->name);
+		return hb_error_create(
+		        HB_ERR_ATTACH,
+		        "process %d (%s) is a zombie: it has ended and its memory is gone; its parent has not "
+		        "collected it yet",
+		        pid, status->name);
 	if (status->tracer) {
 		struct status tracer;
 		bool known = read_status(status->tracer, &tracer);
-		return hb_error_create(HB_ERR_ATTACH,
-				       "process %d (%s) is already traced by %s (pid %d): a process has one tracer at a time; "
-				       "detach that one first",
-				       pid, status->name, known ? tracer.name : "a process", status->tracer);
+		return hb_error_create(
+		        HB_ERR_ATTACH,
+		        "process %d (%s) is already traced by %s (pid %d): a process has one tracer at a time; "
+		        "detach that one first",
+		        pid, status->name, known ? tracer.name : "a process", status->tracer);
 	}
 	return NULL;
 }
@@ -333,15 +349,17 @@ static struct hb_error *check_executable(int pid, const struct status *status, i
 	ssize_t n = pread(exe_fd, &header, sizeof(header), 0);
 	if (n < (ssize_t)sizeof(header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
 		return hb_error_create(HB_ERR_UNSUPPORTED, "the executable of process %d (%s) is not an ELF file", pid,
-				       status->name);
+		                       status->name);
 	if (header.e_ident[EI_CLASS] != ELFCLASS64)
 		return hb_error_create(HB_ERR_UNSUPPORTED,
-				       "process %d (%s) is a 32-bit program: heldby reads 64-bit ones", pid, status->name);
+		                       "process %d (%s) is a 32-bit program: heldby reads 64-bit ones", pid,
+		                       status->name);
 	if (header.e_machine != EM_X86_64)
-		return hb_error_create(HB_ERR_UNSUPPORTED,
-				       "process %d (%s) is built for another processor (ELF machine %u): heldby reads x86-64 "
-				       "programs",
-				       pid, status->name, header.e_machine);
+		return hb_error_create(
+		        HB_ERR_UNSUPPORTED,
+		        "process %d (%s) is built for another processor (ELF machine %u): heldby reads x86-64 "
+		        "programs",
+		        pid, status->name, header.e_machine);
 	return NULL;
 }
 
@@ -352,28 +370,36 @@ static int open_proc_fd(int pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
+/* Threads of the kernel have PF_KTHREAD in the flags of their stat (include/linux/sched.h). A process without memory
+ * that is none of them is about to end. */
+static struct hb_error *no_memory_error(int pid, const struct status *status)
+{
+	unsigned flags = 0;
+	char line[512] = "";
+	FILE *file = open_proc(pid, "stat");
+	const char *fields = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (file)
+		fclose(file);
+	if (!fields || sscanf(fields, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || !(flags & 0x00200000))
+		return hb_error_create(HB_ERR_GONE, "process %d (%s) has exited", pid, status->name);
+	return hb_error_create(HB_ERR_UNSUPPORTED, "process %d (%s) is a kernel thread: it has no memory of its own",
+	                       pid, status->name);
+}
+
 static struct hb_error *open_files(struct hb_live *live, const struct status *status)
 {
 	int pid = live->target.pid;
 	live->mem_fd = open_proc_fd(pid, "mem");
-	if (live->mem_fd < 0 && (errno == ENOENT || errno == ESRCH) && kill(pid, 0) == 0)
-		return hb_error_create(HB_ERR_UNSUPPORTED,
-				       "process %d (%s) has no memory of its own: it is a kernel thread, or it has just exited",
-				       pid, status->name);
+	if (live->mem_fd < 0 && (errno == ENOENT || errno == ESRCH))
+		return no_memory_error(pid, status);
 	if (live->mem_fd < 0)
-		return errno == EACCES || errno == EPERM ? permission_error(pid, status)
-		       : errno == ENOENT || errno == ESRCH
-			       ? hb_error_create(HB_ERR_GONE, "process %d has exited", pid)
-			       : hb_error_create(HB_ERR_ATTACH, "cannot open the memory of process %d: %s", pid,
-						 strerror(errno));
+		return errno == EACCES || errno == EPERM
+		               ? permission_error(pid, status)
+		               : hb_error_create(HB_ERR_ATTACH, "cannot open the memory of process %d: %s", pid,
+		                                 strerror(errno));
 	live->exe_fd = open_proc_fd(pid, "exe");
-	if (live->exe_fd < 0) {
-		if (errno == ENOENT)
-			return hb_error_create(HB_ERR_UNSUPPORTED,
-					       "process %d (%s) has no executable: it is a kernel thread, or it has just exited",
-					       pid, status->name);
-		return permission_error(pid, status);
-	}
+	if (live->exe_fd < 0)
+		return errno == ENOENT ? no_memory_error(pid, status) : permission_error(pid, status);
 	live->pagemap_fd = open_proc_fd(pid, "pagemap");
 	TRY(check_executable(pid, status, live->exe_fd));
 	char path[64], text[4096];
@@ -399,6 +425,7 @@ struct hb_error *hb_live_open(int pid, struct hb_target **ret)
 		return hb_error_nomem();
 	live->target = (struct hb_target){.ops = &live_ops, .kind = HB_TARGET_LIVE, .pid = pid};
 	live->mem_fd = live->pagemap_fd = live->exe_fd = -1;
+	pthread_mutex_init(&live->held_lock, NULL);
 	struct hb_error *err = open_files(live, &status);
 	if (!err)
 		err = live_refresh_mappings(&live->target);

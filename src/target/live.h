@@ -2,6 +2,7 @@
 #pragma once
 #include "target/target.h"
 
+#include <pthread.h>
 #include <signal.h>
 
 /* A thread held by ptrace. */
@@ -17,8 +18,9 @@ struct hb_live {
 	int pagemap_fd; /* /proc/PID/pagemap */
 	int exe_fd;
 	HB_VEC(struct hb_held_thread) held;
-	sigset_t signals_before; /* heldby's own mask, while the target is stopped */
-	struct hb_arena arena;   /* mapping paths */
+	pthread_mutex_t held_lock; /* of the list, not of what is in it */
+	sigset_t signals_before;   /* heldby's own mask, while the target is stopped */
+	struct hb_arena arena;     /* mapping paths */
 };
 
 static inline struct hb_live *hb_live_of(struct hb_target *target)
@@ -26,5 +28,8 @@ static inline struct hb_live *hb_live_of(struct hb_target *target)
 	return (struct hb_live *)target;
 }
 
+/* The memory that was opened is gone: the process has ended, even if another one has its number by now, or has called
+ * execve. process_vm_readv would read the memory of whoever is there now. */
+bool hb_live_has_ended(const struct hb_live *live);
 struct hb_error *hb_live_stop(struct hb_target *target, uint64_t max_wait_ns) HB_MUST_CHECK;
 struct hb_error *hb_live_resume(struct hb_target *target) HB_MUST_CHECK;

@@ -11,7 +11,9 @@
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -19,6 +21,69 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <time.h>
+
+/* --- Threads that end while others are seized ------------------------------------------------------------------------
+ */
+
+/* A thread that calls execve waits in the kernel until all others of its process have ended, and those that are traced
+ * have not until their tracer has waited for them; PTRACE_SEIZE in turn waits for that execve (fs/exec.c de_thread,
+ * kernel/ptrace.c ptrace_attach: cred_guard_mutex). One more thread, which only waits for those that ended, keeps the
+ * two from waiting for each other. It may: waiting is up to the whole process, other than the requests of ptrace. */
+struct reaper {
+	struct hb_live *live;
+	pthread_t thread;
+	bool started;
+	atomic_bool done;
+};
+
+static void *reap(void *arg)
+{
+	struct reaper *reaper = arg;
+	struct hb_live *live = reaper->live;
+	while (!atomic_load(&reaper->done)) {
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+		pthread_mutex_lock(&live->held_lock);
+		for (size_t i = 0; i < live->held.len; i++) {
+			siginfo_t info;
+			waitid(P_PID, (id_t)live->held.data[i].tid, &info, WEXITED | WNOHANG | __WALL);
+		}
+		pthread_mutex_unlock(&live->held_lock);
+	}
+	return NULL;
+}
+
+static struct hb_error *start_reaper(struct reaper *reaper)
+{
+	if (pthread_create(&reaper->thread, NULL, reap, reaper))
+		return hb_error_nomem();
+	reaper->started = true;
+	return NULL;
+}
+
+static void stop_reaper(struct reaper *reaper)
+{
+	atomic_store(&reaper->done, true);
+	if (reaper->started)
+		pthread_join(reaper->thread, NULL);
+}
+
+/* --- Threads that are held -------------------------------------------------------------------------------------------
+ */
+
+static bool add_held(struct hb_live *live, int tid)
+{
+	pthread_mutex_lock(&live->held_lock);
+	bool added = hb_vec_push(&live->held, (struct hb_held_thread){.tid = tid});
+	pthread_mutex_unlock(&live->held_lock);
+	return added;
+}
+
+static void drop_held(struct hb_live *live, size_t index)
+{
+	pthread_mutex_lock(&live->held_lock);
+	live->held.data[index] = live->held.data[--live->held.len];
+	pthread_mutex_unlock(&live->held_lock);
+}
 
 static struct hb_held_thread *find_held(struct hb_live *live, int tid)
 {
@@ -55,6 +120,16 @@ static bool has_exited(int pid, int tid)
 	return !read || !state || state[1] != ' ' || state[2] == 'Z' || state[2] == 'X';
 }
 
+/* 0, or the error. A thread that called execve while it was held goes on under the number of its process, still seized:
+ * that it can be interrupted says so. */
+static int seize(int tid)
+{
+	if (!ptrace(PTRACE_SEIZE, tid, NULL, NULL))
+		return 0;
+	int code = errno;
+	return code == EPERM && !ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) ? 0 : code;
+}
+
 /* Seizes and interrupts threads that are not held yet; *found says how many. */
 static struct hb_error *seize_new(struct hb_live *live, size_t *found)
 {
@@ -69,13 +144,13 @@ static struct hb_error *seize_new(struct hb_live *live, size_t *found)
 		int tid = atoi(entry->d_name);
 		if (tid <= 0 || find_held(live, tid))
 			continue;
-		if (ptrace(PTRACE_SEIZE, tid, NULL, NULL)) {
-			int code = errno;
+		int code = seize(tid);
+		if (code) {
 			if (code != ESRCH && !(code == EPERM && has_exited(live->target.pid, tid)))
 				err = seize_error(live, tid, code);
 			continue;
 		}
-		if (!hb_vec_push(&live->held, (struct hb_held_thread){.tid = tid})) {
+		if (!add_held(live, tid)) {
 			ptrace(PTRACE_DETACH, tid, NULL, NULL);
 			err = hb_error_nomem();
 			continue;
@@ -85,11 +160,6 @@ static struct hb_error *seize_new(struct hb_live *live, size_t *found)
 	}
 	closedir(tasks);
 	return err;
-}
-
-static void drop_held(struct hb_live *live, size_t index)
-{
-	live->held.data[index] = live->held.data[--live->held.len];
 }
 
 /* Notes the state of thread `index` after waitpid said something. A dead thread is dropped: returns false. */
@@ -107,7 +177,8 @@ static bool note_status(struct hb_live *live, size_t index, int status)
 	return true;
 }
 
-static struct hb_error *wait_all(struct hb_live *live, uint64_t deadline_ns)
+/* Waits until every held thread has stopped; *late when one does not in time. */
+static struct hb_error *wait_all(struct hb_live *live, uint64_t deadline_ns, bool *late)
 {
 	for (unsigned round = 0;; round++) {
 		size_t running = 0;
@@ -131,7 +202,8 @@ static struct hb_error *wait_all(struct hb_live *live, uint64_t deadline_ns)
 			return NULL;
 		if (hb_interrupted())
 			return hb_interrupted_error();
-		if (hb_now_ns() > deadline_ns)
+		*late = hb_now_ns() > deadline_ns;
+		if (*late)
 			return hb_error_create(HB_ERR_ATTACH,
 			                       "%zu of %zu threads of process %d did not stop in time (uninterruptible "
 			                       "disk or driver wait?); the target runs on: try again",
@@ -200,55 +272,89 @@ static void hold_job_control(struct hb_live *live)
 		pthread_sigmask(SIG_BLOCK, &suspending, &live->signals_before);
 }
 
-struct hb_error *hb_live_stop(struct hb_target *target, uint64_t max_wait_ns)
+static struct hb_error *stop_once(struct hb_live *live, uint64_t max_wait_ns, bool *late)
 {
-	struct hb_live *live = hb_live_of(target);
-	hold_job_control(live);
 	uint64_t deadline = hb_now_ns() + max_wait_ns;
-	target->stopped = true; /* from the first seize on, resume has something to do */
-	struct hb_error *err = NULL;
 	/* Threads that run may start others: pass until nobody new is there and everybody is held. */
-	for (size_t found = 1; !err && found;) {
-		err = seize_new(live, &found);
-		if (!err)
-			err = wait_all(live, deadline);
+	for (size_t found = 1; found;) {
+		TRY(seize_new(live, &found));
+		TRY(wait_all(live, deadline, late));
 	}
-	if (!err && !live->held.len)
-		err = hb_error_create(HB_ERR_GONE, "process %d has exited", target->pid);
-	if (!err)
-		err = read_threads(live);
-	if (err)
-		hb_error_destroy(hb_live_resume(target));
+	if (!live->held.len)
+		return hb_error_create(HB_ERR_GONE, "process %d has exited", live->target.pid);
+	if (hb_live_has_ended(live))
+		return hb_error_create(
+		        HB_ERR_GONE,
+		        "the program that process %d ran has ended while it was examined; what runs there "
+		        "now was let go untouched",
+		        live->target.pid);
+	return read_threads(live);
+}
+
+static struct hb_error *stop_with_reaper(struct hb_live *live, uint64_t max_wait_ns, bool *late)
+{
+	struct reaper reaper = {.live = live};
+	TRY(start_reaper(&reaper));
+	struct hb_error *err = stop_once(live, max_wait_ns, late);
+	stop_reaper(&reaper);
 	return err;
 }
 
-/* Lets one thread go. A thread that has not reported its stop yet cannot be detached: wait for it, a little. */
-static void let_go(struct hb_held_thread *held)
+/* A thread in an uninterruptible wait, or one that waits for a processor of a busy machine, keeps the others waiting:
+ * they are let go again, and a later try may find it elsewhere. */
+struct hb_error *hb_live_stop(struct hb_target *target, uint64_t max_wait_ns)
 {
-	uint64_t deadline = hb_now_ns() + 200000000;
-	while (!held->stopped) {
+	enum { TRIES = 6, FIRST_REST_NS = 5000000 };
+	struct hb_live *live = hb_live_of(target);
+	for (unsigned try = 0;; try++) {
+		bool late = false;
+		hold_job_control(live);
+		target->stopped = true; /* from the first seize on, resume has something to do */
+		struct hb_error *err = stop_with_reaper(live, max_wait_ns, &late);
+		if (!err)
+			return NULL;
+		hb_error_destroy(hb_live_resume(target));
+		if (!late || try + 1 == TRIES || hb_interrupted())
+			return err;
+		hb_error_destroy(err);
+		nanosleep(&(struct timespec){.tv_nsec = FIRST_REST_NS << try}, NULL);
+	}
+}
+
+/* Lets one thread go; false when it has not reported its stop yet, for then it cannot be detached. */
+static bool let_go(struct hb_held_thread *held)
+{
+	if (!held->stopped) {
 		int status;
 		pid_t got = waitpid(held->tid, &status, __WALL | WNOHANG);
 		if (got < 0 || (got == held->tid && !WIFSTOPPED(status)))
-			return; /* gone */
-		if (got == held->tid) {
-			held->stopped = true;
-			held->signal = status >> 16 ? 0 : WSTOPSIG(status);
-		} else if (hb_now_ns() > deadline) {
-			return; /* the kernel lets go when heldby ends */
-		} else {
-			nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
-		}
+			return true; /* gone */
+		if (got != held->tid)
+			return false;
+		held->signal = status >> 16 ? 0 : WSTOPSIG(status);
 	}
-	ptrace(PTRACE_DETACH, held->tid, NULL, (void *)(long)held->signal);
+	if (!ptrace(PTRACE_DETACH, held->tid, NULL, (void *)(long)held->signal))
+		return true;
+	held->stopped = false; /* it was killed where it stood: it ends only when somebody has waited for it */
+	return false;
 }
 
+/* Threads that stand are let go first, then those that are about to. One that is in an uninterruptible wait stays
+ * seized and listed, without harm: the kernel lets go of it when heldby ends, or the next stop takes it along. */
 struct hb_error *hb_live_resume(struct hb_target *target)
 {
 	struct hb_live *live = hb_live_of(target);
-	for (size_t i = 0; i < live->held.len; i++)
-		let_go(&live->held.data[i]);
-	live->held.len = 0;
+	uint64_t deadline = hb_now_ns() + 200000000;
+	for (;;) {
+		for (size_t i = 0; i < live->held.len;)
+			if (let_go(&live->held.data[i]))
+				drop_held(live, i);
+			else
+				i++;
+		if (!live->held.len || hb_now_ns() > deadline)
+			break;
+		nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+	}
 	if (target->stopped)
 		pthread_sigmask(SIG_SETMASK, &live->signals_before, NULL);
 	target->stopped = false;

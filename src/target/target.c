@@ -1,4 +1,5 @@
 #include "target/target.h"
+#include "target/live.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -63,9 +64,9 @@ static struct hb_error *find_process(const char *name, int *ret)
 		*ret = found.data[0];
 	} else if (!found.len) {
 		err = hb_error_create(HB_ERR_ATTACH,
-				      "no process is named '%s' and no file is: give a pid, the name of one running "
-				      "process, or the path of a core file",
-				      name);
+		                      "no process is named '%s' and no file is: give a pid, the name of one running "
+		                      "process, or the path of a core file",
+		                      name);
 	} else {
 		char list[256] = "";
 		for (size_t i = 0; i < found.len && i < 10; i++) {
@@ -73,7 +74,7 @@ static struct hb_error *find_process(const char *name, int *ret)
 			snprintf(list + used, sizeof(list) - used, "%s%d", i ? ", " : "", found.data[i]);
 		}
 		err = hb_error_create(HB_ERR_ATTACH, "%zu processes are named '%s' (%s%s): give one of the pids",
-				      found.len, name, list, found.len > 10 ? ", …" : "");
+		                      found.len, name, list, found.len > 10 ? ", …" : "");
 	}
 	hb_vec_deinit(&found);
 	return err;
@@ -87,8 +88,8 @@ struct hb_error *hb_target_open(const char *spec, struct hb_target **ret)
 		return hb_live_open(pid, ret);
 	if (strchr(spec, '/') || stat(spec, &status) == 0) {
 		if (stat(spec, &status) == 0 && S_ISDIR(status.st_mode))
-			return hb_error_create(HB_ERR_ATTACH, "'%s' is a directory: give a pid, a process name or a core file",
-					       spec);
+			return hb_error_create(HB_ERR_ATTACH,
+			                       "'%s' is a directory: give a pid, a process name or a core file", spec);
 		return hb_core_open(spec, ret);
 	}
 	if (!*spec)
@@ -107,6 +108,11 @@ void hb_target_destroyp(struct hb_target **target)
 {
 	hb_target_destroy(*target);
 	*target = NULL;
+}
+
+bool hb_target_has_ended(const struct hb_target *target)
+{
+	return target->kind == HB_TARGET_LIVE && hb_live_has_ended((const struct hb_live *)target);
 }
 
 struct hb_error *hb_target_read(struct hb_target *target, uint64_t addr, void *to, size_t len)

@@ -26,8 +26,8 @@ struct hb_mapping {
 /* What a thread's registers say at the stop (x86-64; arm64 gets its own set behind the same names). */
 struct hb_registers {
 	uint64_t pc, sp, tls_base;
-	bool in_syscall;          /* orig_rax >= 0: the general registers of a Go thread are stale then */
-	unsigned ngeneral;        /* words below that may hold pointers */
+	bool in_syscall;           /* orig_rax >= 0: the general registers of a Go thread are stale then */
+	unsigned ngeneral;         /* words below that may hold pointers */
 	uint64_t general[16 + 64]; /* general purpose, then the 64-bit halves of xmm0-15 */
 };
 
@@ -51,9 +51,9 @@ struct hb_target_memory {
 struct hb_target {
 	const struct hb_target_ops *ops;
 	enum hb_target_kind kind;
-	int pid;             /* of the process, also for cores when recorded; 0 = unknown */
-	char *name;          /* comm, or the base name of the executable */
-	char *exe_path;      /* as the target sees it ("/app/server"); "" when unknown */
+	int pid;                     /* of the process, also for cores when recorded; 0 = unknown */
+	char *name;                  /* comm, or the base name of the executable */
+	char *exe_path;              /* as the target sees it ("/app/server"); "" when unknown */
 	struct hb_mapping *mappings; /* sorted by start, disjoint; refreshed by hb_target_refresh_mappings */
 	size_t nmappings;
 	struct hb_thread *threads; /* valid while stopped and afterwards; cores: always */
@@ -69,7 +69,8 @@ struct hb_target_ops {
 	/* Stops every thread and reads registers, or does nothing and says why. */
 	struct hb_error *(*stop)(struct hb_target *target, uint64_t max_wait_ns);
 	struct hb_error *(*resume)(struct hb_target *target);
-	/* Reads what it can of each range, in order; bytes that are not readable become 0 and are counted in *unread. */
+	/* Reads what it can of each range, in order; bytes that are not readable become 0 and are counted in *unread.
+	 */
 	struct hb_error *(*read)(struct hb_target *target, const struct hb_range *ranges, size_t n, uint64_t *unread);
 	/* One byte a page: HB_PAGE_* for npages pages from start. */
 	struct hb_error *(*pages)(struct hb_target *target, uint64_t start, size_t npages, uint8_t *ret);
@@ -96,6 +97,8 @@ static inline struct hb_error *HB_MUST_CHECK hb_target_resume(struct hb_target *
 {
 	return target->ops->resume(target);
 }
+/* Whether a live target's program has ended, or was replaced by execve, since it was opened. */
+bool hb_target_has_ended(const struct hb_target *target);
 /* Exactly len bytes, or HB_ERR_FAULT. */
 struct hb_error *hb_target_read(struct hb_target *target, uint64_t addr, void *to, size_t len) HB_MUST_CHECK;
 /* The mapping that holds addr, or NULL. */

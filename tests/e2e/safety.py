@@ -2,13 +2,15 @@
 # test: timeout=400 alone=yes
 """The target comes first: whatever happens to heldby, at any moment, the target runs on, undisturbed and untraced."""
 
+import os
 import pathlib
+import re
 import signal
 import socket
 import subprocess
 import time
 
-from common import HELDBY, Victim, build_victim, check, disturbed, heldby, not_ok, run, settled, status_of
+from common import HELDBY, Process, Victim, build_victim, check, disturbed, heldby, not_ok, run, settled, status_of
 
 TIMES = 100
 
@@ -123,6 +125,8 @@ def main():
     two_at_once(target)
     stopped_by_its_owner(target)
     target.finish("safety")
+    unstoppable_thread()
+    replaced_program(program)
 
 
 def two_at_once(target):
@@ -148,6 +152,51 @@ def stopped_by_its_owner(target):
     check("a stopped target: stays as it was", status["State"][0] == "T" and status["TracerPid"] == "0", status["State"])
     target.victim.popen.send_signal(signal.SIGCONT)
     check("a stopped target: goes on when told", not (what := target.lives()), what)
+
+
+def unstoppable_thread():
+    """A thread in an uninterruptible wait: heldby tries again for a while, then gives up, and no other thread stays held."""
+    program = build_victim("heartbeat", "1.26.8", cgo=1)
+    if not program:
+        return not_ok("a thread that cannot be stopped", "the victim does not build")
+    target = Target(program)
+
+    def waits(seconds):
+        target.victim.ask(f"unstoppable {seconds}")
+        while not any((status_of(target.pid, thread.name) or {"State": ""})["State"].startswith("D")
+                      for thread in pathlib.Path(f"/proc/{target.pid}/task").iterdir()):
+            pass
+
+    waits(1)
+    done = heldby(target.pid)
+    check("a thread that cannot be stopped for a second", done.returncode == 0, f"{done.returncode}: {done.stderr}")
+    check("a thread that cannot be stopped for a second: the target lives", not (what := target.lives()), what)
+    waits(600)
+    done = heldby(target.pid)
+    check("a thread that cannot be stopped", done.returncode == 3 and "did not stop in time" in done.stderr,
+          f"{done.returncode}: {done.stderr}")
+    check("a thread that cannot be stopped: the target lives", not (what := target.lives()), what)
+    for thread in pathlib.Path(f"/proc/{target.pid}/task").iterdir():
+        for child in (thread / "children").read_text().split():
+            os.kill(int(child), signal.SIGKILL)
+    check("a thread that could not be stopped: the target lives", not (what := target.lives()), what)
+    target.finish("a thread that cannot be stopped")
+
+
+def replaced_program(program):
+    """A target that calls execve all the time: a whole report on one of its lives, or the news that it has ended or not begun."""
+    outcomes, news = {}, {0: "", 3: "ended|exited|zombie|cannot be read", 4: "may not have started"}
+    for i in range(100):
+        target = Process(program, f"-replace={5 + i % 40}ms", "-records=20000", stdin=subprocess.PIPE)
+        target.wait_for("ready")
+        done = heldby(target.pid)
+        outcomes[done.returncode] = outcomes.get(done.returncode, 0) + 1
+        what = settled(target.pid)
+        target.stop()
+        if what or done.returncode not in news or not re.search(news[done.returncode], done.stderr):
+            return not_ok("a program that calls execve", what or f"{done.returncode}: {done.stderr}")
+    check("a program that calls execve", True)
+    print(f"    exit statuses {outcomes}")
 
 
 run(main)

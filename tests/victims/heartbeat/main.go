@@ -99,6 +99,24 @@ func pingPong() {
 	syscall.Write(there[1], []byte{1})
 }
 
+// replaceSelf runs the same program anew, in the same process.
+func replaceSelf(after time.Duration) {
+	time.Sleep(after)
+	path, err := os.Executable()
+	if err == nil {
+		err = syscall.Exec(path, os.Args, os.Environ())
+	}
+	fmt.Fprintln(os.Stderr, err)
+	os.Exit(1)
+}
+
+func seconds(argument []byte) (n int) {
+	for _, digit := range argument {
+		n = n*10 + int(digit-'0')
+	}
+	return n
+}
+
 func number(v uint64) {
 	control.PrintUint(v, 10)
 	control.Flush()
@@ -106,7 +124,11 @@ func number(v uint64) {
 
 func main() {
 	n := flag.Int("records", 200000, "objects to hold")
+	replace := flag.Duration("replace", 0, "run anew after so long, again and again")
 	flag.Parse()
+	if *replace > 0 {
+		go replaceSelf(*replace)
+	}
 	for i := 0; i < *n; i++ {
 		r := &record{name: fmt.Sprint("record ", i)}
 		if i > 0 {
@@ -127,6 +149,7 @@ func main() {
 	control.Serve("heartbeat",
 		control.Command{Name: "beats", Run: func([]byte) { number(beats.Load()) }},
 		control.Command{Name: "failures", Run: func([]byte) { number(failures.Load()) }},
+		control.Command{Name: "unstoppable", Run: func(argument []byte) { go waitUnstoppably(seconds(argument)) }},
 		control.Command{Name: "longest", Run: func([]byte) { number(uint64(longest.Swap(0))) }},
 		control.Command{Name: "port", Run: func([]byte) { number(port) }})
 }
