@@ -13,13 +13,13 @@ struct hb_bytes {
 	size_t len;
 };
 
-#define HB_DEFINE_GET(name, T)                                                           \
-	static inline bool name(struct hb_bytes view, uint64_t offset, T *ret)           \
-	{                                                                                \
-		if (offset > view.len || view.len - offset < sizeof(T))                  \
-			return false;                                                    \
-		memcpy(ret, view.data + offset, sizeof(T));                              \
-		return true;                                                             \
+#define HB_DEFINE_GET(name, T)                                                 \
+	static inline bool name(struct hb_bytes view, uint64_t offset, T *ret) \
+	{                                                                      \
+		if (offset > view.len || view.len - offset < sizeof(T))        \
+			return false;                                          \
+		memcpy(ret, view.data + offset, sizeof(T));                    \
+		return true;                                                   \
 	}
 HB_DEFINE_GET(hb_get_u8, uint8_t)
 HB_DEFINE_GET(hb_get_u16, uint16_t)

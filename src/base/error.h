@@ -8,9 +8,9 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
-#define HB_MUST_CHECK __attribute__((warn_unused_result))
+#define HB_MUST_CHECK        __attribute__((warn_unused_result))
 #define HB_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define HB_NEVER_NULL __attribute__((returns_nonnull)) /* an error for certain: what follows a TRY was a success */
+#define HB_NEVER_NULL        __attribute__((returns_nonnull)) /* an error for certain: what follows a TRY was a success */
 
 enum hb_error_code {
 	HB_ERR_USAGE = 1,   /* the command line is wrong                                        exit 2 */
@@ -30,12 +30,11 @@ struct hb_error {
 };
 
 /* Creates an error. Never fails: when memory is short it returns hb_error_nomem(). */
-struct hb_error *hb_error_create(enum hb_error_code code, const char *fmt, ...) HB_PRINTF(2, 3)
-	HB_MUST_CHECK HB_NEVER_NULL;
+struct hb_error *hb_error_create(enum hb_error_code code, const char *fmt, ...)
+        HB_PRINTF(2, 3) HB_MUST_CHECK HB_NEVER_NULL;
 
 /* Puts "fmt: " in front of err's message; keeps the code; consumes err. */
-struct hb_error *hb_error_wrap(struct hb_error *err, const char *fmt, ...) HB_PRINTF(2, 3)
-	HB_MUST_CHECK HB_NEVER_NULL;
+struct hb_error *hb_error_wrap(struct hb_error *err, const char *fmt, ...) HB_PRINTF(2, 3) HB_MUST_CHECK HB_NEVER_NULL;
 
 /* The static out-of-memory error: nothing to allocate, safe to destroy. */
 struct hb_error *hb_error_nomem(void) HB_MUST_CHECK HB_NEVER_NULL;
@@ -47,9 +46,9 @@ void hb_error_destroyp(struct hb_error **err); /* for cleanup attributes */
 /* Exit status of contract.md for an error that ends the program. */
 int hb_error_exit_status(const struct hb_error *err);
 
-#define TRY(expression)                                      \
-	do {                                                 \
-		struct hb_error *try_error_ = (expression);  \
-		if (try_error_)                              \
-			return try_error_;                   \
+#define TRY(expression)                                     \
+	do {                                                \
+		struct hb_error *try_error_ = (expression); \
+		if (try_error_)                             \
+			return try_error_;                  \
 	} while (0)

@@ -104,8 +104,8 @@ void *hb_pages_map(size_t bytes)
 {
 	if (!bytes || bytes > SIZE_MAX - 4095)
 		return NULL;
-	void *pages = mmap(NULL, page_round(bytes), PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	void *pages = mmap(NULL, page_round(bytes), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+	                   -1, 0);
 	return pages == MAP_FAILED ? NULL : pages;
 }
 

@@ -15,8 +15,8 @@
 #define hb_add_overflows(a, b, ret) __builtin_add_overflow(a, b, ret)
 
 #define hb_countof(array) (sizeof(array) / sizeof((array)[0]))
-#define hb_min(a, b) ((a) < (b) ? (a) : (b))
-#define hb_max(a, b) ((a) > (b) ? (a) : (b))
+#define hb_min(a, b)      ((a) < (b) ? (a) : (b))
+#define hb_max(a, b)      ((a) > (b) ? (a) : (b))
 
 /* Scope guards: `hb_autofree char *s = …;` and `hb_cleanup(fn) T x = …;`. hb_take() hands the value out. */
 #define hb_cleanup(fn) __attribute__((cleanup(fn)))
@@ -25,36 +25,35 @@ static inline void hb_freep(void *pointer)
 	free(*(void **)pointer);
 }
 #define hb_autofree hb_cleanup(hb_freep)
-#define hb_take(variable)                                 \
-	__extension__({                                   \
-		__auto_type take_value_ = (variable);     \
-		(variable) = NULL;                        \
-		take_value_;                              \
+#define hb_take(variable)                             \
+	__extension__({                               \
+		__auto_type take_value_ = (variable); \
+		(variable) = NULL;                    \
+		take_value_;                          \
 	})
 
 /* --- Growable arrays: `HB_VEC(uint64_t) v = {0};` zero-initialised, free with hb_vec_deinit. -------------------- */
-#define HB_VEC(T)          \
-	struct {           \
-		T *data;   \
+#define HB_VEC(T)           \
+	struct {            \
+		T *data;    \
 		size_t len; \
 		size_t cap; \
 	}
 bool hb_vec_grow_(void **data, size_t *cap, size_t elem, size_t want); /* false: out of memory */
-#define hb_vec_reserve(v, n) \
-	((n) <= (v)->cap || hb_vec_grow_((void **)&(v)->data, &(v)->cap, sizeof(*(v)->data), (n)))
+#define hb_vec_reserve(v, n) ((n) <= (v)->cap || hb_vec_grow_((void **)&(v)->data, &(v)->cap, sizeof(*(v)->data), (n)))
 /* Appends a value; false when out of memory (the array is unchanged). */
 #define hb_vec_push(v, ...) (hb_vec_reserve(v, (v)->len + 1) ? ((v)->data[(v)->len++] = (__VA_ARGS__), true) : false)
 /* Like hb_vec_push for functions that return errors. */
-#define HB_VEC_PUSH(v, ...)                             \
-	do {                                            \
-		if (!hb_vec_push(v, __VA_ARGS__))       \
-			return hb_error_nomem();        \
+#define HB_VEC_PUSH(v, ...)                       \
+	do {                                      \
+		if (!hb_vec_push(v, __VA_ARGS__)) \
+			return hb_error_nomem();  \
 	} while (0)
-#define hb_vec_deinit(v)                  \
-	do {                              \
-		free((v)->data);          \
-		(v)->data = NULL;         \
-		(v)->len = (v)->cap = 0;  \
+#define hb_vec_deinit(v)                 \
+	do {                             \
+		free((v)->data);         \
+		(v)->data = NULL;        \
+		(v)->len = (v)->cap = 0; \
 	} while (0)
 
 /* --- Arena: many small allocations, one release. ---------------------------------------------------------------- */

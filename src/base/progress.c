@@ -39,7 +39,7 @@ static void bar_paint(void)
 			memset(bar, '#', full);
 			bar[24] = 0;
 			dprintf(STDERR_FILENO, "\r\033[K%-28s [%s] %3.0f %%", stage_name, bar,
-				100.0 * (double)part / (double)stage_total);
+			        100.0 * (double)part / (double)stage_total);
 		} else {
 			dprintf(STDERR_FILENO, "\r\033[K%s …", stage_name);
 		}

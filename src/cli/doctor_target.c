@@ -58,10 +58,10 @@ static void say_cost(struct hb_page_writer *page, const struct hb_capture_predic
 	               scan, tables, pause);
 	if (prediction->pause_ns <= HB_DEFAULT_MAX_PAUSE_NS)
 		return;
-	uint64_t ms = prediction->pause_ns / 1000000 + 1;
+	unsigned long long ms = prediction->pause_ns / 1000000 + 1;
 	hb_doctor_line(page, "", HB_YELLOW,
 	               "that is more than the %s that heldby allows itself: heldby %s --max-pause %llums", limit, spec,
-	               (unsigned long long)(ms + ms / 4));
+	               ms + ms / 4);
 }
 
 static void say_surroundings(struct hb_page_writer *page, const struct hb_proc_status *status)
@@ -105,16 +105,18 @@ struct hb_error *hb_doctor_target(struct hb_page_writer *page, const char *spec,
 	struct hb_error *err = hb_target_open(spec, &target);
 	if (err && err->code == HB_ERR_USAGE)
 		return err;
-	hb_page_put(page, HB_BOLD, target && target->name ? target->name : spec);
-	if (target && target->kind == HB_TARGET_LIVE)
-		hb_page_printf(page, HB_PLAIN, " (pid %d)", target->pid);
-	hb_page_newline(page);
 	if (err) {
+		hb_page_put(page, HB_BOLD, spec);
+		hb_page_newline(page);
 		hb_doctor_line(page, "attach", HB_RED, "no: %s", err->message);
 		*status = hb_error_exit_status(err);
 		hb_error_destroy(err);
 		return NULL;
 	}
+	hb_page_put(page, HB_BOLD, target->name ? target->name : spec);
+	if (target->kind == HB_TARGET_LIVE)
+		hb_page_printf(page, HB_PLAIN, " (pid %d)", target->pid);
+	hb_page_newline(page);
 	if (target->kind == HB_TARGET_LIVE)
 		return say_live(page, target, spec, status);
 	hb_doctor_line(page, "core", HB_GREEN, "can be read; there is nobody to pause");

@@ -78,7 +78,16 @@ static struct hb_error *parse_top(const char *value, unsigned *ret)
 	return NULL;
 }
 
-static struct hb_error *take(struct hb_command_line *line, const struct hb_option *option, const char *value)
+static void take_flag(struct hb_command_line *line, const struct hb_option *option)
+{
+	line->seen |= 1u << option->id;
+	if (option->id == HB_OPTION_QUIET)
+		line->verbosity = HB_QUIET;
+	if (option->id == HB_OPTION_VERBOSE)
+		line->verbosity = HB_VERBOSE;
+}
+
+static struct hb_error *take_value(struct hb_command_line *line, const struct hb_option *option, const char *value)
 {
 	static const char *const formats[] = {"text", "json"};
 	static const char *const captures[] = {"auto", "copy"};
@@ -110,15 +119,11 @@ static struct hb_error *take(struct hb_command_line *line, const struct hb_optio
 		line->debug_file = value;
 		return NULL;
 	case HB_OPTION_QUIET:
-		line->verbosity = HB_QUIET;
-		return NULL;
 	case HB_OPTION_VERBOSE:
-		line->verbosity = HB_VERBOSE;
-		return NULL;
 	case HB_OPTION_SHOW_DATA:
 	case HB_OPTION_VERSION:
 	case HB_OPTION_HELP:
-		return NULL;
+		return NULL; /* flags */
 	}
 	return NULL;
 }
@@ -148,15 +153,18 @@ static struct hb_error *parse_long(struct hb_command_line *line, char *const *ar
 		const struct hb_option *option = &hb_options_table[i];
 		if (strlen(option->name) != len || strncmp(option->name, argument + 2, len) != 0)
 			continue;
-		if (!option->value)
-			return equals ? hb_error_create(HB_ERR_USAGE, "--%s takes no value", option->name)
-			              : take(line, option, NULL);
+		if (!option->value) {
+			if (equals)
+				return hb_error_create(HB_ERR_USAGE, "--%s takes no value", option->name);
+			take_flag(line, option);
+			return NULL;
+		}
 		if (equals)
-			return take(line, option, equals + 1);
+			return take_value(line, option, equals + 1);
 		if (*at + 1 >= argc)
 			return hb_error_create(HB_ERR_USAGE, "--%s needs a value: --%s %s", option->name, option->name,
 			                       option->value);
-		return take(line, option, argv[++*at]);
+		return take_value(line, option, argv[++*at]);
 	}
 	return unknown_option(argument, len);
 }
@@ -173,15 +181,15 @@ static struct hb_error *parse_short(struct hb_command_line *line, char *const *a
 		if (!option)
 			return unknown_option(argument, 0);
 		if (!option->value) {
-			TRY(take(line, option, NULL));
+			take_flag(line, option);
 			continue;
 		}
 		if (letter[1])
-			return take(line, option, letter + 1);
+			return take_value(line, option, letter + 1);
 		if (*at + 1 >= argc)
 			return hb_error_create(HB_ERR_USAGE, "-%c needs a value: -%c %s", *letter, *letter,
 			                       option->value);
-		return take(line, option, argv[++*at]);
+		return take_value(line, option, argv[++*at]);
 	}
 	return NULL;
 }

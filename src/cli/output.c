@@ -16,6 +16,12 @@ static bool is_set(const char *variable)
 	return value && *value;
 }
 
+static bool is_set_and_not(const char *variable, const char *opposite)
+{
+	const char *value = getenv(variable);
+	return value && *value && strcmp(value, opposite) != 0;
+}
+
 /* no-color.org and bixense.com/clicolors: a wish of the command line beats the environment, no colour beats colour. */
 static bool wants_color(enum hb_color color, int fd)
 {
@@ -23,9 +29,9 @@ static bool wants_color(enum hb_color color, int fd)
 		return color == HB_COLOR_ALWAYS;
 	if (is_set("NO_COLOR"))
 		return false;
-	if (is_set("CLICOLOR_FORCE") && strcmp(getenv("CLICOLOR_FORCE"), "0") != 0)
+	if (is_set_and_not("CLICOLOR_FORCE", "0"))
 		return true;
-	return isatty(fd) && is_set("TERM") && strcmp(getenv("TERM"), "dumb") != 0;
+	return isatty(fd) && is_set_and_not("TERM", "dumb");
 }
 
 static unsigned terminal_width(int fd)

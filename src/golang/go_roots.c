@@ -18,7 +18,8 @@ struct builder {
 	bool out_of_memory;
 };
 
-/* --- Nodes and edges ------------------------------------------------------------------------------------------------- */
+/* --- Nodes and edges -------------------------------------------------------------------------------------------------
+ */
 
 static struct hb_error *add_node(struct builder *builder, struct hb_root_node node)
 {
@@ -31,8 +32,10 @@ static struct hb_error *add_node(struct builder *builder, struct hb_root_node no
 
 static struct hb_error *add_named_node(struct builder *builder, enum hb_root_kind kind, uint8_t phase, const char *name)
 {
-	return add_node(builder, (struct hb_root_node){.kind = kind, .phase = phase, .parent = HB_ROOT_NONE, .name = name,
-						       .name_is_certain = true});
+	return add_node(
+	        builder,
+	        (struct hb_root_node){
+	                .kind = kind, .phase = phase, .parent = HB_ROOT_NONE, .name = name, .name_is_certain = true});
 }
 
 /* Values outside the heap hold nothing and are dropped; the caller's node gets the rest. */
@@ -44,35 +47,42 @@ static void add_edge(struct builder *builder, uint64_t value, uint64_t from)
 		builder->out_of_memory = true;
 }
 
-/* --- Globals --------------------------------------------------------------------------------------------------------- */
+/* --- Globals ---------------------------------------------------------------------------------------------------------
+ */
 
-static struct hb_error *start_global(struct builder *builder, const struct hb_global *global, uint64_t addr, uint8_t phase)
+static struct hb_error *start_global(struct builder *builder, const struct hb_global *global, uint64_t addr,
+                                     uint8_t phase)
 {
 	bool internal = phase == 2;
 	if (!global)
-		return add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GLOBAL, .phase = phase, .parent = HB_ROOT_NONE,
-							       .id = addr, .name = "unnamed global"});
+		return add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GLOBAL,
+		                                               .phase = phase,
+		                                               .parent = HB_ROOT_NONE,
+		                                               .id = addr,
+		                                               .name = "unnamed global"});
 	return add_node(builder, (struct hb_root_node){.kind = internal ? HB_ROOT_RUNTIME : HB_ROOT_GLOBAL,
-						       .phase = phase,
-						       .parent = HB_ROOT_NONE,
-						       .id = global->addr,
-						       .size = global->size,
-						       .name = global->name,
-						       .name_is_certain = global->certain,
-						       .type = global->type});
+	                                               .phase = phase,
+	                                               .parent = HB_ROOT_NONE,
+	                                               .id = global->addr,
+	                                               .size = global->size,
+	                                               .name = global->name,
+	                                               .name_is_certain = global->certain,
+	                                               .type = global->type});
 }
 
 /* The pointer words of data or bss, by the mask the linker made for the collector (one bit a word). */
-static struct hb_error *scan_section(struct builder *builder, uint64_t start, uint64_t end, uint64_t mask_addr, uint8_t phase)
+static struct hb_error *scan_section(struct builder *builder, uint64_t start, uint64_t end, uint64_t mask_addr,
+                                     uint8_t phase)
 {
 	uint64_t nwords = (end - start) / 8;
 	const uint8_t *mask = hb_snapshot_at(builder->go->snapshot, mask_addr, (nwords + 7) / 8);
 	if (!nwords)
 		return NULL;
 	if (!mask) {
-		hb_notes_add_partial(builder->go->notes, "the pointer mask of %llu bytes of global data was not captured: globals "
-							 "are missing",
-				     (unsigned long long)(end - start));
+		hb_notes_add_partial(builder->go->notes,
+		                     "the pointer mask of %llu bytes of global data was not captured: globals "
+		                     "are missing",
+		                     (unsigned long long)(end - start));
 		return NULL;
 	}
 	const struct hb_global *current = NULL;
@@ -107,11 +117,13 @@ static struct hb_error *scan_globals(struct builder *builder, uint8_t phase)
 	return NULL;
 }
 
-/* --- Goroutines ------------------------------------------------------------------------------------------------------ */
+/* --- Goroutines ------------------------------------------------------------------------------------------------------
+ */
 
 static int compare_by_creation(const void *a, const void *b)
 {
-	const struct hb_goroutine *x = *(const struct hb_goroutine *const *)a, *y = *(const struct hb_goroutine *const *)b;
+	const struct hb_goroutine *x = *(const struct hb_goroutine *const *)a,
+	                          *y = *(const struct hb_goroutine *const *)b;
 	if (x->gopc != y->gopc)
 		return x->gopc < y->gopc ? -1 : 1;
 	return x->id < y->id ? -1 : x->id > y->id;
@@ -136,8 +148,11 @@ static void visit_stack_pointer(void *ctx, const struct hb_stack_pointer *pointe
 static struct hb_error *add_goroutine(struct builder *builder, const struct hb_goroutine *goroutine, uint32_t group)
 {
 	bool precise = true;
-	TRY(add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GOROUTINE, .parent = group, .id = goroutine->g,
-						    .name = "", .name_is_certain = true}));
+	TRY(add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GOROUTINE,
+	                                            .parent = group,
+	                                            .id = goroutine->g,
+	                                            .name = "",
+	                                            .name_is_certain = true}));
 	add_edge(builder, goroutine->g, 0);
 	TRY(hb_go_scan_stack(builder->go, goroutine, visit_stack_pointer, builder, &precise));
 	builder->imprecise_stacks += !precise;
@@ -156,10 +171,11 @@ static struct hb_error *add_goroutines(struct builder *builder)
 	uint32_t group = HB_ROOT_NONE;
 	for (size_t i = 0; i < all->n; i++) {
 		if (!i || order[i]->gopc != order[i - 1]->gopc) {
-			TRY(add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GOROUTINE_GROUP, .parent = HB_ROOT_NONE,
-								    .id = order[i]->gopc,
-								    .name = creator_name(builder, order[i]),
-								    .name_is_certain = true}));
+			TRY(add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GOROUTINE_GROUP,
+			                                            .parent = HB_ROOT_NONE,
+			                                            .id = order[i]->gopc,
+			                                            .name = creator_name(builder, order[i]),
+			                                            .name_is_certain = true}));
 			group = builder->node;
 		}
 		TRY(add_goroutine(builder, order[i], group));
@@ -176,7 +192,8 @@ static struct hb_error *add_threads(struct builder *builder)
 	return hb_go_scan_threads(builder->go, builder->goroutines, visit_stack_pointer, builder);
 }
 
-/* --- Timers ---------------------------------------------------------------------------------------------------------- */
+/* --- Timers ----------------------------------------------------------------------------------------------------------
+ */
 
 struct pending_timer {
 	uint64_t timer;
@@ -240,7 +257,8 @@ static struct hb_error *read_timers(const struct builder *builder, struct timer_
 			continue;
 		for (uint64_t k = 0; k < n; k++) {
 			uint64_t timer;
-			if (!hb_snapshot_u64(snapshot, heap + k * layout->timer_when.size + layout->timer_when.timer, &timer))
+			if (!hb_snapshot_u64(snapshot, heap + k * layout->timer_when.size + layout->timer_when.timer,
+			                     &timer))
 				break;
 			if (!hb_heap_slot(builder->heap, timer)) /* network poller deadlines live outside the heap */
 				continue;
@@ -267,7 +285,8 @@ static struct hb_error *add_timers(struct builder *builder)
 	return err;
 }
 
-/* --- Specials -------------------------------------------------------------------------------------------------------- */
+/* --- Specials --------------------------------------------------------------------------------------------------------
+ */
 
 struct object_visit {
 	struct builder *builder;
@@ -282,8 +301,8 @@ static void visit_object_word(void *ctx, uint64_t word)
 		add_edge(visit->builder, value, visit->base + word * 8);
 }
 
-/* Runs over the special records of one kind. runtime/mgcmark.go markrootSpans: of an object with a finalizer everything it
- * points to is a root, but not the object; the finalizer's func value is; a weak handle's indirection object is; a
+/* Runs over the special records of one kind. runtime/mgcmark.go markrootSpans: of an object with a finalizer everything
+ * it points to is a root, but not the object; the finalizer's func value is; a weak handle's indirection object is; a
  * cleanup's func value (and argument, 1.26+) is. */
 static void add_special(struct builder *builder, const struct hb_span *span, uint64_t special, uint32_t kind)
 {
@@ -348,8 +367,8 @@ static void visit_queue_block(void *ctx, uint64_t block, uint64_t size)
 {
 	const struct queue_visit *visit = ctx;
 	const struct hb_go *go = visit->builder->go;
-	hb_go_queue_words(&(struct hb_go_memory){go->snapshot, NULL}, go->layout, visit->queue, block, visit_queued_word,
-			  visit->builder);
+	hb_go_queue_words(&(struct hb_go_memory){go->snapshot, NULL}, go->layout, visit->queue, block,
+	                  visit_queued_word, visit->builder);
 }
 
 /* runtime/mgcmark.go fixedRootFinalizers, fixedRootCleanups. */
@@ -362,12 +381,13 @@ static struct hb_error *add_queues(struct builder *builder)
 			continue;
 		TRY(add_named_node(builder, HB_ROOT_FINALIZER, 1, names[queue]));
 		hb_go_queue_blocks(&(struct hb_go_memory){go->snapshot, NULL}, go->layout, queue, go->queues[queue],
-				   visit_queue_block, &(struct queue_visit){builder, queue});
+		                   visit_queue_block, &(struct queue_visit){builder, queue});
 	}
 	return NULL;
 }
 
-/* --- The runtime's own ------------------------------------------------------------------------------------------------ */
+/* --- The runtime's own
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Each p's cache of tiny allocations: the block that the next few tiny objects go into (runtime/mcache.go,
  * gcMarkTinyAllocs). Nobody need point at it yet. */
@@ -396,7 +416,8 @@ static struct hb_error *add_dead_goroutines(struct builder *builder)
 	return NULL;
 }
 
-/* --- Cuts ------------------------------------------------------------------------------------------------------------- */
+/* --- Cuts
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static int compare_slots(const void *a, const void *b)
 {
@@ -477,7 +498,8 @@ static struct hb_error *add_cuts(struct builder *builder)
 	return NULL;
 }
 
-/* --- Together --------------------------------------------------------------------------------------------------------- */
+/* --- Together
+ * --------------------------------------------------------------------------------------------------------- */
 
 static struct hb_error *build(struct builder *builder)
 {
@@ -495,14 +517,15 @@ static struct hb_error *build(struct builder *builder)
 	TRY(add_dead_goroutines(builder));
 	TRY(add_cuts(builder));
 	if (builder->imprecise_stacks)
-		hb_notes_add(builder->go->notes, "%llu goroutine stacks could not be unwound and were read conservatively: they may "
-						 "seem to hold more than they do",
-			     (unsigned long long)builder->imprecise_stacks);
+		hb_notes_add(builder->go->notes,
+		             "%llu goroutine stacks could not be unwound and were read conservatively: they may "
+		             "seem to hold more than they do",
+		             (unsigned long long)builder->imprecise_stacks);
 	return builder->out_of_memory ? hb_error_nomem() : NULL;
 }
 
 struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap, const struct hb_goroutines *goroutines,
-			     const struct hb_globals *globals, struct hb_roots *ret)
+                             const struct hb_globals *globals, struct hb_roots *ret)
 {
 	*ret = (struct hb_roots){0};
 	struct builder builder = {.go = go, .heap = heap, .goroutines = goroutines, .globals = globals, .roots = ret};

@@ -1,4 +1,5 @@
-/* All GC roots of a Go process as holders: globals, goroutines grouped by creation site, timers, specials, the runtime. */
+/* All GC roots of a Go process as holders: globals, goroutines grouped by creation site, timers, specials, the runtime.
+ */
 #pragma once
 #include "golang/goroutines.h"
 #include "golang/names.h"
@@ -7,4 +8,4 @@
 #include "heap/roots.h"
 
 struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap, const struct hb_goroutines *goroutines,
-			     const struct hb_globals *globals, struct hb_roots *ret) HB_MUST_CHECK;
+                             const struct hb_globals *globals, struct hb_roots *ret) HB_MUST_CHECK;

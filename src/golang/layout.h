@@ -15,7 +15,7 @@ struct hb_go_special_kinds {
 };
 
 struct hb_go_layout {
-	uint32_t minor;            /* 26 for Go 1.26 */
+	uint32_t minor;             /* 26 for Go 1.26 */
 	const char *generated_from; /* "go1.26.8" */
 	struct hb_go_special_kinds kinds;
 	const char *const *wait_reasons; /* runtime/runtime2.go waitReasonStrings, by number */

@@ -7,8 +7,8 @@
  *   allgs       the slice of pointers to plausible g structs, the first of which is goroutine 1
  *   allp        the slice of p structs numbered 0, 1, 2, …
  *
- * Used twice: on a running process to plan the capture (so what is read may be torn: everything is validated) and on the
- * frozen snapshot.
+ * Used twice: on a running process to plan the capture (so what is read may be torn: everything is validated) and on
+ * the frozen snapshot.
  */
 #pragma once
 #include "golang/runtime.h"
@@ -33,5 +33,5 @@ struct hb_go_location {
 };
 
 /* HB_ERR_UNSUPPORTED: not Go (what it looks like instead), or a version heldby does not know. */
-struct hb_error *hb_go_locate(const struct hb_go_memory *memory, struct hb_notes *notes, struct hb_go_location *ret)
-	HB_MUST_CHECK;
+struct hb_error *hb_go_locate(const struct hb_go_memory *memory, struct hb_notes *notes,
+                              struct hb_go_location *ret) HB_MUST_CHECK;

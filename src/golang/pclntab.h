@@ -11,10 +11,10 @@
 struct hb_go_func {
 	const struct hb_go_module *module;
 	uint64_t entry, end;
-	uint32_t index;     /* in ftab */
-	uint32_t offset;    /* of the _func record in pclntable */
-	const char *name;   /* points into funcnametab of the snapshot; NUL-terminated, unescaped bytes */
-	int32_t args;       /* bytes of arguments, INT32_MIN = unknown (assembly) */
+	uint32_t index;   /* in ftab */
+	uint32_t offset;  /* of the _func record in pclntable */
+	const char *name; /* points into funcnametab of the snapshot; NUL-terminated, unescaped bytes */
+	int32_t args;     /* bytes of arguments, INT32_MIN = unknown (assembly) */
 	uint32_t deferreturn, pcsp, pcfile, pcln, npcdata, cu_offset;
 	int32_t start_line; /* 0 unknown */
 	uint8_t func_id, flag, nfuncdata;
@@ -25,7 +25,7 @@ enum { HB_FUNC_TOPFRAME = 1, HB_FUNC_SPWRITE = 2, HB_FUNC_ASM = 4 };
 bool hb_go_func_at(const struct hb_go *go, uint64_t pc, struct hb_go_func *ret);
 /* By ftab index of a module. */
 bool hb_go_func_by_index(const struct hb_go *go, const struct hb_go_module *module, uint32_t index,
-			 struct hb_go_func *ret);
+                         struct hb_go_func *ret);
 
 /* Value of a pc-value table (an offset in pctab) at pc; false when the table is broken. Tables at offset 0 give -1. */
 bool hb_go_pcvalue(const struct hb_go_func *func, uint32_t table, uint64_t pc, int32_t *ret);

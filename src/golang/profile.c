@@ -30,7 +30,8 @@ static uint64_t hash_pcs(const uint8_t *pcs, uint64_t n)
 	return hash;
 }
 
-static bool same_pcs(const struct hb_alloc_sites *sites, const struct hb_alloc_stack *stack, const uint8_t *pcs, uint64_t n)
+static bool same_pcs(const struct hb_alloc_sites *sites, const struct hb_alloc_stack *stack, const uint8_t *pcs,
+                     uint64_t n)
 {
 	return stack->npcs == n && !memcmp(sites->pcs.data + stack->first_pc, pcs, n * 8);
 }
@@ -130,7 +131,9 @@ static struct hb_error *read_all(struct reader *reader)
 				break;
 		}
 	}
-	qsort(reader->sites->samples.data, reader->sites->samples.len, sizeof(struct hb_alloc_sample), compare_samples);
+	if (reader->sites->samples.len)
+		qsort(reader->sites->samples.data, reader->sites->samples.len, sizeof(struct hb_alloc_sample),
+		      compare_samples);
 	return NULL;
 }
 

@@ -68,7 +68,8 @@ static bool rest_is_empty(const struct search *search, uint64_t block, uint32_t 
 	uint64_t next, fn;
 	if (search->queue != HB_GO_QUEUE_FINALIZERS)
 		return true;
-	if (!hb_go_memory_u64(search->memory, block + layout->finblock.next, &next) || (next && !may_be_block(search, next)))
+	if (!hb_go_memory_u64(search->memory, block + layout->finblock.next, &next) ||
+	    (next && !may_be_block(search, next)))
 		return false;
 	uint32_t fit = (search->shape.size - search->shape.entries) / search->shape.entry_size;
 	for (uint32_t i = count; i < fit; i++)

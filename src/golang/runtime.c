@@ -10,7 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* --- Modules --------------------------------------------------------------------------------------------------------- */
+/* --- Modules ---------------------------------------------------------------------------------------------------------
+ */
 
 static uint64_t word(const uint8_t *moduledata, uint32_t offset)
 {
@@ -18,7 +19,8 @@ static uint64_t word(const uint8_t *moduledata, uint32_t offset)
 }
 
 /* A slice field of moduledata as a view; empty when it is not in the snapshot. */
-static struct hb_bytes slice(const struct hb_snapshot *snapshot, const uint8_t *moduledata, uint32_t offset, uint64_t elem)
+static struct hb_bytes slice(const struct hb_snapshot *snapshot, const uint8_t *moduledata, uint32_t offset,
+                             uint64_t elem)
 {
 	uint64_t len;
 	if (offset == HB_ABSENT || hb_mul_overflows(hb_load_u64(moduledata + offset + 8), elem, &len))
@@ -32,39 +34,41 @@ static struct hb_error *read_module(struct hb_go *go, uint64_t address, struct h
 	const uint8_t *at = hb_snapshot_at(go->snapshot, address, layout->moduledata.size);
 	if (!at)
 		return hb_error_create(HB_ERR_CORRUPT, "the module table at 0x%llx is not in the snapshot",
-				       (unsigned long long)address);
+		                       (unsigned long long)address);
 	*ret = (struct hb_go_module){
-		.moduledata = address,
-		.text = word(at, layout->moduledata.text),
-		.etext = word(at, layout->moduledata.etext),
-		.data = word(at, layout->moduledata.data),
-		.edata = word(at, layout->moduledata.edata),
-		.bss = word(at, layout->moduledata.bss),
-		.ebss = word(at, layout->moduledata.ebss),
-		.noptrdata = word(at, layout->moduledata.noptrdata),
-		.enoptrdata = word(at, layout->moduledata.enoptrdata),
-		.noptrbss = word(at, layout->moduledata.noptrbss),
-		.enoptrbss = word(at, layout->moduledata.enoptrbss),
-		.rodata = word(at, layout->moduledata.rodata),
-		.gofunc = word(at, layout->moduledata.gofunc),
-		.types = word(at, layout->moduledata.types),
-		.etypes = word(at, layout->moduledata.etypes),
-		.gcdatamask = word(at, layout->moduledata.gcdatamask + 8),
-		.gcbssmask = word(at, layout->moduledata.gcbssmask + 8),
-		.pclntable = slice(go->snapshot, at, layout->moduledata.pclntable, 1),
-		.funcnametab = slice(go->snapshot, at, layout->moduledata.funcnametab, 1),
-		.cutab = slice(go->snapshot, at, layout->moduledata.cutab, 4),
-		.filetab = slice(go->snapshot, at, layout->moduledata.filetab, 1),
-		.pctab = slice(go->snapshot, at, layout->moduledata.pctab, 1),
-		.ftab = slice(go->snapshot, at, layout->moduledata.ftab, 8),
+	        .moduledata = address,
+	        .text = word(at, layout->moduledata.text),
+	        .etext = word(at, layout->moduledata.etext),
+	        .data = word(at, layout->moduledata.data),
+	        .edata = word(at, layout->moduledata.edata),
+	        .bss = word(at, layout->moduledata.bss),
+	        .ebss = word(at, layout->moduledata.ebss),
+	        .noptrdata = word(at, layout->moduledata.noptrdata),
+	        .enoptrdata = word(at, layout->moduledata.enoptrdata),
+	        .noptrbss = word(at, layout->moduledata.noptrbss),
+	        .enoptrbss = word(at, layout->moduledata.enoptrbss),
+	        .rodata = word(at, layout->moduledata.rodata),
+	        .gofunc = word(at, layout->moduledata.gofunc),
+	        .types = word(at, layout->moduledata.types),
+	        .etypes = word(at, layout->moduledata.etypes),
+	        .gcdatamask = word(at, layout->moduledata.gcdatamask + 8),
+	        .gcbssmask = word(at, layout->moduledata.gcbssmask + 8),
+	        .pclntable = slice(go->snapshot, at, layout->moduledata.pclntable, 1),
+	        .funcnametab = slice(go->snapshot, at, layout->moduledata.funcnametab, 1),
+	        .cutab = slice(go->snapshot, at, layout->moduledata.cutab, 4),
+	        .filetab = slice(go->snapshot, at, layout->moduledata.filetab, 1),
+	        .pctab = slice(go->snapshot, at, layout->moduledata.pctab, 1),
+	        .ftab = slice(go->snapshot, at, layout->moduledata.ftab, 8),
 	};
 	ret->nftab = (uint32_t)hb_min(ret->ftab.len / 8, (size_t)UINT32_MAX);
 	struct hb_bytes name = slice(go->snapshot, at, layout->moduledata.pluginpath, 1);
-	ret->name = hb_arena_strndup(&go->arena, (const char *)name.data, name.data ? hb_min(name.len, (size_t)4096) : 0);
+	ret->name =
+	        hb_arena_strndup(&go->arena, (const char *)name.data, name.data ? hb_min(name.len, (size_t)4096) : 0);
 	return ret->name ? NULL : hb_error_nomem();
 }
 
-/* --- The executable's file ------------------------------------------------------------------------------------------- */
+/* --- The executable's file -------------------------------------------------------------------------------------------
+ */
 
 static void read_build_id(struct hb_go *go, Elf *elf, Elf_Scn *section)
 {
@@ -107,7 +111,8 @@ static void read_executable(struct hb_go *go)
 	elf_end(elf);
 }
 
-/* --- Opening --------------------------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------------------------------
+ */
 
 static struct hb_error *open_runtime(struct hb_snapshot *snapshot, struct hb_go *go)
 {

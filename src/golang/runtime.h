@@ -37,15 +37,15 @@ struct hb_go {
 	struct hb_go_version version;
 	struct hb_go_module *modules; /* modules[0] is the main program */
 	size_t nmodules;
-	uint64_t mheap;        /* address of runtime.mheap_ */
-	uint64_t allgs;        /* address of runtime.allgs (a slice header) */
-	uint64_t allp;         /* address of runtime.allp, 0 if not found */
-	uint64_t mbuckets;     /* value of runtime.mbuckets: first memory-profile bucket, 0 if none */
+	uint64_t mheap;                /* address of runtime.mheap_ */
+	uint64_t allgs;                /* address of runtime.allgs (a slice header) */
+	uint64_t allp;                 /* address of runtime.allp, 0 if not found */
+	uint64_t mbuckets;             /* value of runtime.mbuckets: first memory-profile bucket, 0 if none */
 	uint64_t queues[HB_GO_QUEUES]; /* addresses of the words that head the lists, 0 if none: golang/queues.h */
-	bool stripped;         /* the executable has no symbol table */
+	bool stripped;                 /* the executable has no symbol table */
 	bool has_dwarf;
-	char build_id[128];    /* Go build id or GNU build-id, "" unknown */
-	bool gc_marking;       /* stopped in the middle of a mark phase */
+	char build_id[128];                 /* Go build id or GNU build-id, "" unknown */
+	bool gc_marking;                    /* stopped in the middle of a mark phase */
 	struct hb_frame_cache *frame_cache; /* golang/frame_code.h; NULL: work everything out anew */
 	struct hb_arena arena;
 	struct hb_notes *notes; /* borrowed: the snapshot's */

@@ -11,14 +11,15 @@ struct reader {
 	const struct hb_go_layout *layout;
 	struct hb_heap *heap;
 	uint32_t sweepgen;
-	struct hb_span *found;   /* as allspans has them */
+	struct hb_span *found; /* as allspans has them */
 	uint32_t nfound;
 	uint32_t *first_span_at; /* dense heap page → index in found + 1 */
 	uint64_t rejected;
 	HB_VEC(uint64_t) unknown_types;
 };
 
-/* --- Arenas ---------------------------------------------------------------------------------------------------------- */
+/* --- Arenas ----------------------------------------------------------------------------------------------------------
+ */
 
 static struct hb_error *map_arenas(struct hb_heap *heap, const struct hb_snapshot_arenas *arenas)
 {
@@ -52,7 +53,8 @@ static bool dense_pages(const struct hb_heap *heap, uint64_t base, uint64_t npag
 	return last - first == (npages << 13) - 1;
 }
 
-/* --- Spans ----------------------------------------------------------------------------------------------------------- */
+/* --- Spans -----------------------------------------------------------------------------------------------------------
+ */
 
 static bool shape_is_sane(const struct hb_span *span)
 {
@@ -61,11 +63,12 @@ static bool shape_is_sane(const struct hb_span *span)
 		return false;
 	if (span->nelems > 1 && (span->nelems > 65535 || span->elem_size > 524280))
 		return false;
-	return span->kind != HB_SPAN_BITS || (span->npages == 1 && (uint64_t)span->nelems * span->elem_size <= PAGE - BITMAP);
+	return span->kind != HB_SPAN_BITS ||
+	       (span->npages == 1 && (uint64_t)span->nelems * span->elem_size <= PAGE - BITMAP);
 }
 
-/* runtime/mbitmap.go heapBitsInSpan: objects of at most 512 bytes; larger ones have a type header; large spans record the
- * type (1.22-1.27). Span class: size class << 1 | noscan; class 0 is large. */
+/* runtime/mbitmap.go heapBitsInSpan: objects of at most 512 bytes; larger ones have a type header; large spans record
+ * the type (1.22-1.27). Span class: size class << 1 | noscan; class 0 is large. */
 static enum hb_span_kind kind_of(uint8_t span_class, uint64_t elem_size)
 {
 	if (span_class & 1)
@@ -88,16 +91,16 @@ static void read_span(struct reader *reader, uint64_t addr)
 	uint64_t npages = hb_load_u64(at + layout->mspan.npages), page;
 	uint32_t sweepgen = hb_load_u32(at + layout->mspan.sweepgen);
 	struct hb_span span = {
-		.base = hb_load_u64(at + layout->mspan.start_addr),
-		.mspan = addr,
-		.elem_size = hb_load_u64(at + layout->mspan.elemsize),
-		.specials = hb_load_u64(at + layout->mspan.specials),
-		.npages = (uint32_t)npages,
-		.nelems = hb_load_u16(at + layout->mspan.nelems),
-		.span_class = at[layout->mspan.spanclass],
-		.user_arena = at[layout->mspan.user_arena],
-		/* runtime/mheap.go, mspan.sweepgen: −2 needs sweeping, +1 cached and needs sweeping, −1 being swept. */
-		.unswept = sweepgen == reader->sweepgen - 2 || sweepgen == reader->sweepgen + 1,
+	        .base = hb_load_u64(at + layout->mspan.start_addr),
+	        .mspan = addr,
+	        .elem_size = hb_load_u64(at + layout->mspan.elemsize),
+	        .specials = hb_load_u64(at + layout->mspan.specials),
+	        .npages = (uint32_t)npages,
+	        .nelems = hb_load_u16(at + layout->mspan.nelems),
+	        .span_class = at[layout->mspan.spanclass],
+	        .user_arena = at[layout->mspan.user_arena],
+	        /* runtime/mheap.go, mspan.sweepgen: −2 needs sweeping, +1 cached and needs sweeping, −1 being swept. */
+	        .unswept = sweepgen == reader->sweepgen - 2 || sweepgen == reader->sweepgen + 1,
 	};
 	span.kind = (uint8_t)kind_of(span.span_class, span.elem_size);
 	if (span.kind == HB_SPAN_LARGE && layout->mspan.large_type != HB_ABSENT)
@@ -121,7 +124,8 @@ static bool has_inline_marks(const struct hb_heap *heap)
 		const struct hb_span *span = &heap->spans[i];
 		if (span->kind != HB_SPAN_BITS || span->elem_size < 16)
 			continue;
-		uint64_t with = (PAGE - BITMAP - INLINE_MARKS) / span->elem_size, without = (PAGE - BITMAP) / span->elem_size;
+		uint64_t with = (PAGE - BITMAP - INLINE_MARKS) / span->elem_size,
+		         without = (PAGE - BITMAP) / span->elem_size;
 		if (with != without)
 			return span->nelems == with;
 	}
@@ -147,8 +151,8 @@ static struct hb_error *order_spans(struct reader *reader)
 		slots += span.nelems;
 		free_from = page + span.npages;
 		for (uint32_t k = 0; k < span.npages; k++)
-			heap->pages[page + k] = (struct hb_page){span.first_slot, span.div_mul, k << 3 | span.kind,
-								 heap->nspans};
+			heap->pages[page + k] =
+			        (struct hb_page){span.first_slot, span.div_mul, k << 3 | span.kind, heap->nspans};
 		heap->spans[heap->nspans++] = span;
 	}
 	heap->nslots = (uint32_t)slots;
@@ -175,7 +179,8 @@ static struct hb_error *read_spans(struct reader *reader)
 	return NULL;
 }
 
-/* --- Which slots hold objects ---------------------------------------------------------------------------------------- */
+/* --- Which slots hold objects ----------------------------------------------------------------------------------------
+ */
 
 /* runtime/mgcmark_greenteagc.go spanInlineMarkBits: scans[63], owned, marks[63], class; merged into gcmarkBits by the
  * sweeper. Pointer-free spans have them as well, but their pages are not read: their allocation bits stand in. */
@@ -214,7 +219,8 @@ static void read_allocated(struct reader *reader, struct hb_span *span)
 	const uint8_t *at = hb_snapshot_at(snapshot, span->mspan, layout->mspan.size);
 	uint32_t bytes = (span->nelems + 7) / 8;
 	const uint8_t *marks = inline_marks(reader, span);
-	bool hidden_marks = heap->inline_marks && span->kind == HB_SPAN_NOSCAN && span->elem_size >= 16 && span->elem_size <= 512;
+	bool hidden_marks =
+	        heap->inline_marks && span->kind == HB_SPAN_NOSCAN && span->elem_size >= 16 && span->elem_size <= 512;
 	if (!at)
 		return;
 	if (span->unswept && !hidden_marks) {
@@ -256,7 +262,8 @@ static void count_objects(struct hb_heap *heap)
 	}
 }
 
-/* --- Types of objects above 512 bytes -------------------------------------------------------------------------------- */
+/* --- Types of objects above 512 bytes --------------------------------------------------------------------------------
+ */
 
 static struct hb_error *add_type(struct reader *reader, uint64_t type)
 {
@@ -296,7 +303,8 @@ static struct hb_error *read_types(struct reader *reader)
 	return NULL;
 }
 
-/* --- Together -------------------------------------------------------------------------------------------------------- */
+/* --- Together --------------------------------------------------------------------------------------------------------
+ */
 
 static struct hb_error *read_all(struct reader *reader)
 {
@@ -312,8 +320,9 @@ static struct hb_error *read_all(struct reader *reader)
 	TRY(hb_heap_index_slots(heap));
 	TRY(read_types(reader));
 	if (reader->rejected)
-		hb_notes_add_partial(reader->go->notes, "%llu heap spans could not be made sense of: their objects are missing",
-				     (unsigned long long)reader->rejected);
+		hb_notes_add_partial(reader->go->notes,
+		                     "%llu heap spans could not be made sense of: their objects are missing",
+		                     (unsigned long long)reader->rejected);
 	return NULL;
 }
 

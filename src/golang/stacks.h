@@ -9,7 +9,7 @@
 
 struct hb_go_frame {
 	struct hb_go_func func;
-	uint64_t pc;     /* return address into this frame, or the exact pc of the innermost one */
+	uint64_t pc;        /* return address into this frame, or the exact pc of the innermost one */
 	uint64_t lookup_pc; /* what to pass to hb_go_lines */
 	uint64_t sp, fp, varp, argp;
 };
@@ -17,13 +17,13 @@ struct hb_go_frame {
 /* Walks a parked goroutine's frames, innermost first, until visit returns false. Sets *complete to whether the
  * outermost frame (a TOPFRAME function) was reached. */
 struct hb_error *hb_go_unwind(const struct hb_go *go, const struct hb_goroutine *goroutine,
-			      bool (*visit)(void *ctx, const struct hb_go_frame *frame), void *ctx,
-			      bool *complete) HB_MUST_CHECK;
+                              bool (*visit)(void *ctx, const struct hb_go_frame *frame), void *ctx,
+                              bool *complete) HB_MUST_CHECK;
 
 /* One pointer-sized value that a goroutine keeps alive. */
 struct hb_stack_pointer {
 	uint64_t value;
-	uint64_t slot;       /* address it is stored at; 0: a register, ctxt, a defer record */
+	uint64_t slot;        /* address it is stored at; 0: a register, ctxt, a defer record */
 	const char *function; /* of the frame, "" for none; snapshot lifetime */
 	bool conservative;
 };
@@ -31,10 +31,10 @@ struct hb_stack_pointer {
  * the stack itself, or outside the heap). Includes live stack objects, defer records, panics, sched.ctxt. Falls back to
  * the whole stack, conservatively, when unwinding fails: *precise says which. */
 struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_goroutine *goroutine,
-				  void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx,
-				  bool *precise) HB_MUST_CHECK;
+                                  void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx,
+                                  bool *precise) HB_MUST_CHECK;
 /* Registers of threads, g0 and gsignal stacks where they may hold pointers (facts: idle scheduler threads and threads
  * inside a syscall wrapper hold none). */
 struct hb_error *hb_go_scan_threads(const struct hb_go *go, const struct hb_goroutines *goroutines,
-				    void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx)
-	HB_MUST_CHECK;
+                                    void (*visit)(void *ctx, const struct hb_stack_pointer *pointer),
+                                    void *ctx) HB_MUST_CHECK;

@@ -463,7 +463,7 @@ uint32_t hb_types_add(struct hb_types *types, uint64_t addr)
 	if (known)
 		return known;
 	hb_cleanup(sweep_deinit) struct sweep sweep = {.go = types->go, .known = types};
-	if (!gather_all(&sweep, addr))
+	if (!gather_all(&sweep, addr) || !sweep.found.len)
 		return 0;
 	struct hb_error *err = index_candidates(&sweep);
 	if (!err)

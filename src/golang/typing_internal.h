@@ -180,7 +180,7 @@ static inline void hb_typer_set_weakly(struct hb_typer *typer, uint32_t slot, ui
 }
 
 /* --- typing_shapes.c: types as typing needs them. Pointers are good until the next call. --- */
-const struct hb_shape *hb_typer_make_shape(struct hb_typer *typer, uint32_t type);
+const struct hb_shape *hb_typer_make_shape(struct hb_typer *typer, uint32_t id);
 static inline const struct hb_shape *hb_typer_shape(struct hb_typer *typer, uint32_t type)
 {
 	if (type < typer->shapes.len && typer->shapes.data[type].ready)
@@ -242,7 +242,7 @@ uint32_t hb_typer_closure_type(struct hb_typer *typer, const struct hb_claim *cl
 /* --- typing_rules.c --- */
 void hb_typer_find_known(struct hb_typer *typer);
 /* The rule for a type's name, and steps that replace those of its fields (false: there are none). */
-enum hb_rule hb_typer_rule_of(const struct hb_typer *typer, uint32_t type);
+enum hb_rule hb_typer_rule_of(const struct hb_typer *typer, uint32_t id);
 bool hb_typer_rule_steps(struct hb_typer *typer, uint32_t type, uint32_t offset);
 /* Replaces a claim by what it stands for; false when it is done with. */
 bool hb_typer_substitute(struct hb_typer *typer, enum hb_rule rule, struct hb_claim *claim);

@@ -75,11 +75,14 @@ static struct hb_error *list_layouts(struct layouts *layouts)
 		qsort_r(layouts->members.data, layouts->members.len, sizeof(uint32_t), compare_members, (void *)types);
 	for (uint32_t i = 0; i < layouts->members.len; i++) {
 		const struct hb_type *type = &types->list[layouts->members.data[i]];
-		struct layout *last = layouts->list.len ? &layouts->list.data[layouts->list.len - 1] : NULL;
-		if (last && last->size == type->size && last->mask == type->mask[0])
-			last->n++;
-		else
-			HB_VEC_PUSH(&layouts->list, (struct layout){type->size, type->mask[0], i, 1});
+		if (layouts->list.len) {
+			struct layout *last = &layouts->list.data[layouts->list.len - 1];
+			if (last->size == type->size && last->mask == type->mask[0]) {
+				last->n++;
+				continue;
+			}
+		}
+		HB_VEC_PUSH(&layouts->list, (struct layout){type->size, type->mask[0], i, 1});
 	}
 	return NULL;
 }

@@ -1,6 +1,7 @@
 /* Types that the standard library hides behind unsafe pointers and conversions: facts-like knowledge of its source. */
 #include "golang/typing_internal.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void hb_typer_find_known(struct hb_typer *typer)
@@ -118,17 +119,17 @@ bool hb_typer_rule_steps(struct hb_typer *typer, uint32_t id, uint32_t offset)
 /* internal/sync/hashtriemap.go, 1.24-1.27: a node is an entry or an indirect; its first byte says which. */
 static bool trie_node(struct hb_typer *typer, struct hb_claim *claim)
 {
-	const char *name = typer->types->list[claim->type].name, *arguments = strchr(name, '[');
+	const char *arguments = strchr(typer->types->list[claim->type].name, '[');
 	if (claim->kind == HB_SPAN_NOSCAN || claim->offset != hb_typer_header(claim) || !arguments)
 		return false;
 	bool is_entry = typer->heap->memory[claim->word * 8 + claim->offset];
-	hb_autofree char *real = malloc(strlen(name) + sizeof("sync.indirect"));
+	size_t size = sizeof("sync.indirect") + strlen(arguments);
+	hb_autofree char *real = malloc(size);
 	if (!real) {
 		typer->nomem = true;
 		return false;
 	}
-	strcpy(real, is_entry ? "sync.entry" : "sync.indirect");
-	strcat(real, arguments);
+	snprintf(real, size, "%s%s", is_entry ? "sync.entry" : "sync.indirect", arguments);
 	claim->type = hb_types_by_name(typer->types, real, "internal/sync");
 	return claim->type;
 }

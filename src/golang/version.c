@@ -34,14 +34,15 @@ static bool parse_bytes(const uint8_t *bytes, size_t len, struct hb_go_version *
 	return hb_go_version_parse(text, ret);
 }
 
-/* debug/buildinfo: "\xff Go buildinf:", pointer size, flags (bit 1: strings are inline), padding to 32; then the version
- * as a varint length and bytes. The linker aligns it to 16. */
+/* debug/buildinfo: "\xff Go buildinf:", pointer size, flags (bit 1: strings are inline), padding to 32; then the
+ * version as a varint length and bytes. The linker aligns it to 16. */
 bool hb_go_version_from_buildinfo(const struct hb_snapshot *snapshot, struct hb_go_version *ret)
 {
 	static const char magic[] = "\xff Go buildinf:";
 	for (size_t i = 0; i < snapshot->nregions; i++) {
 		const struct hb_region *region = &snapshot->regions[i];
-		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT && !region->in_arenas; page++) {
+		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT && !region->in_arenas;
+		     page++) {
 			if (region->pages[page] != HB_PAGE_READ)
 				continue;
 			for (unsigned at = 0; at < HB_PAGE_SIZE; at += 16) {
@@ -64,7 +65,7 @@ bool hb_go_version_from_buildinfo(const struct hb_snapshot *snapshot, struct hb_
 }
 
 bool hb_go_version_from_data(const struct hb_go_memory *memory, const struct hb_go_layout *layout, uint64_t moduledata,
-			     struct hb_go_version *ret)
+                             struct hb_go_version *ret)
 {
 	uint64_t start, end;
 	if (!hb_go_memory_u64(memory, moduledata + layout->moduledata.data, &start) ||
@@ -112,10 +113,10 @@ const char *hb_go_looks_like(const struct hb_snapshot *snapshot)
 	static const struct {
 		const char *file, *says;
 	} signs[] = {
-		{"libjvm.so", "a Java virtual machine"},   {"libcoreclr.so", "a .NET program"},
-		{"python", "a Python interpreter"},	   {"libruby", "a Ruby interpreter"},
-		{"libperl", "a Perl interpreter"},	   {"libnode", "Node.js"},
-		{"beam.smp", "an Erlang virtual machine"}, {"libphp", "a PHP interpreter"},
+	        {"libjvm.so", "a Java virtual machine"},   {"libcoreclr.so", "a .NET program"},
+	        {"python", "a Python interpreter"},        {"libruby", "a Ruby interpreter"},
+	        {"libperl", "a Perl interpreter"},         {"libnode", "Node.js"},
+	        {"beam.smp", "an Erlang virtual machine"}, {"libphp", "a PHP interpreter"},
 	};
 	const char *base = snapshot->exe_path ? strrchr(snapshot->exe_path, '/') : NULL;
 	if (base && !strncmp(base + 1, "node", 4))

@@ -10,7 +10,7 @@ bool hb_go_version_from_buildinfo(const struct hb_snapshot *snapshot, struct hb_
 
 /* From runtime.buildVersion: the string variable in the module's data that holds a Go version. */
 bool hb_go_version_from_data(const struct hb_go_memory *memory, const struct hb_go_layout *layout, uint64_t moduledata,
-			     struct hb_go_version *ret);
+                             struct hb_go_version *ret);
 
 /* "a JVM", "a Python interpreter", "a Rust program", "a C or C++ program" … from its mappings and read-only data. */
 const char *hb_go_looks_like(const struct hb_snapshot *snapshot);

@@ -127,13 +127,15 @@ static struct hb_error *run(struct walk *walk)
 struct hb_error *hb_graph_class_sums(const struct hb_dominator_tree *tree, const uint32_t *class_of, uint32_t nclasses,
                                      struct hb_class_sums *ret)
 {
+	if (!nclasses)
+		return NULL; /* every object has a class: there are none */
 	struct walk walk = {
 	        .tree = tree,
 	        .graph = tree->graph,
 	        .class_of = class_of,
 	        .sums = ret,
 	        .nclasses = nclasses,
-	        .above = calloc(nclasses ? nclasses : 1, sizeof(uint32_t)),
+	        .above = calloc(nclasses, sizeof(uint32_t)),
 	};
 	memset(ret, 0, nclasses * sizeof(*ret));
 	struct hb_error *err = walk.above ? run(&walk) : hb_error_nomem();

@@ -98,8 +98,7 @@ static uint64_t peak_bytes(const struct hb_build *build)
 	uint64_t common =
 	        ((uint64_t)build->heap->nslots + 1) * sizeof(*graph->number) +
 	        numbered * (sizeof(*graph->slot_of) + sizeof(*graph->parent) + sizeof(*graph->retained_objects)) +
-	        build->edges.bytes + build->leaf_edges.bytes +
-	        build->scan.bytes;
+	        build->edges.bytes + build->leaf_edges.bytes + build->scan.bytes;
 	uint64_t later = numbered * (sizeof(*graph->idom) + sizeof(*graph->retained)) + build->sort_bytes;
 	return common + hb_max(build->stack_bytes, later);
 }

@@ -17,19 +17,19 @@
 struct hb_graph {
 	const struct hb_heap *heap;   /* borrowed */
 	const struct hb_roots *roots; /* borrowed */
-	uint32_t *number;   /* by slot, nslots + 1 entries */
-	uint32_t count;     /* highest depth-first number */
-	uint32_t nroots;    /* root nodes: numbers 2 … nroots + 1; 1 is the virtual root */
-	uint32_t *slot_of;  /* number → slot (0 for 1 … nroots + 1) */
-	uint32_t *parent;   /* depth-first tree parent; a path from a root to the object */
-	uint32_t *idom;     /* immediate dominator; idom[1] = 0 */
-	uint64_t *retained; /* bytes */
-	uint32_t *retained_objects; /* saturating */
+	uint32_t *number;             /* by slot, nslots + 1 entries */
+	uint32_t count;               /* highest depth-first number */
+	uint32_t nroots;              /* root nodes: numbers 2 … nroots + 1; 1 is the virtual root */
+	uint32_t *slot_of;            /* number → slot (0 for 1 … nroots + 1) */
+	uint32_t *parent;             /* depth-first tree parent; a path from a root to the object */
+	uint32_t *idom;               /* immediate dominator; idom[1] = 0 */
+	uint64_t *retained;           /* bytes */
+	uint32_t *retained_objects;   /* saturating */
 	uint64_t reached_objects, reached_bytes;
-	uint64_t leaves;            /* of reached_objects */
-	uint64_t edges;             /* followed, roots included */
-	uint64_t unknown_objects;   /* reached objects whose pointers are unknown (no mask) */
-	uint64_t peak_bytes;        /* of heldby's arrays while building */
+	uint64_t leaves;          /* of reached_objects */
+	uint64_t edges;           /* followed, roots included */
+	uint64_t unknown_objects; /* reached objects whose pointers are unknown (no mask) */
+	uint64_t peak_bytes;      /* of heldby's arrays while building */
 	uint64_t cpu_ns_search, cpu_ns_dominators, cpu_ns_retained;
 };
 
@@ -44,7 +44,7 @@ static inline bool hb_graph_is_root(const struct hb_graph *graph, uint32_t numbe
 }
 
 struct hb_error *hb_graph_build(const struct hb_heap *heap, const struct hb_roots *roots,
-				struct hb_graph **ret) HB_MUST_CHECK;
+                                struct hb_graph **ret) HB_MUST_CHECK;
 void hb_graph_destroy(struct hb_graph *graph);
 void hb_graph_destroyp(struct hb_graph **graph);
 bool hb_graph_is_valid(const struct hb_graph *graph);
@@ -54,8 +54,8 @@ uint32_t hb_graph_dominator_of_slot(const struct hb_graph *graph, uint32_t slot)
 
 /* Reachability alone (27 ns an object): sets a bit a slot. For oracles and later looks. `marked` has nslots + 1 bits.
  * Follows every edge (no phases, no cuts). */
-struct hb_error *hb_graph_mark(const struct hb_heap *heap, const struct hb_roots *roots, uint64_t *marked)
-	HB_MUST_CHECK;
+struct hb_error *hb_graph_mark(const struct hb_heap *heap, const struct hb_roots *roots,
+                               uint64_t *marked) HB_MUST_CHECK;
 
 /* Children in the dominator tree: first_child/next_sibling by number, plus leaves grouped per dominator. */
 struct hb_dominator_tree {
@@ -67,10 +67,10 @@ struct hb_dominator_tree {
 struct hb_error *hb_dominator_tree_build(const struct hb_graph *graph, struct hb_dominator_tree **ret) HB_MUST_CHECK;
 void hb_dominator_tree_destroy(struct hb_dominator_tree *tree);
 
-/* Sums per class (type): count, shallow bytes, retained bytes (objects dominated by another object of the same class are
- * counted once). class_of has nslots + 1 entries, classes are < nclasses; class 0 = unknown. */
+/* Sums per class (type): count, shallow bytes, retained bytes (objects dominated by another object of the same class
+ * are counted once). class_of has nslots + 1 entries, classes are < nclasses; class 0 = unknown. */
 struct hb_class_sums {
 	uint64_t count, bytes, retained;
 };
 struct hb_error *hb_graph_class_sums(const struct hb_dominator_tree *tree, const uint32_t *class_of, uint32_t nclasses,
-				     struct hb_class_sums *ret) HB_MUST_CHECK;
+                                     struct hb_class_sums *ret) HB_MUST_CHECK;

@@ -13,8 +13,8 @@
  * pointers through these tables without looking back):
  *   - arenas are numbered in address order, so that a span over several arenas is contiguous in local memory;
  *   - a span's pages are inside those arenas, spans are sorted and disjoint, elem_size is a positive multiple of 8,
- *     nelems * elem_size fits in the pages; a span of kind BITS has one page, elem_size <= 512, and its slots end before
- *     the bitmap; LARGE spans have one slot; a span of several slots has at most 65,535 of at most 524,280 bytes;
+ *     nelems * elem_size fits in the pages; a span of kind BITS has one page, elem_size <= 512, and its slots end
+ * before the bitmap; LARGE spans have one slot; a span of several slots has at most 65,535 of at most 524,280 bytes;
  *   - first_slot starts at 1 and advances by nelems from span to span; div_mul gives the right index for every byte of
  *     every slot (0 for spans of one slot);
  *   - what a heap owns: arena_map, arena_addr, spans and masks are malloc'ed; pages, allocated and arena_bits come from
@@ -31,15 +31,15 @@ enum {
 
 /* How an object's pointers are found. */
 enum hb_span_kind {
-	HB_SPAN_NONE = 0,   /* not heap */
-	HB_SPAN_NOSCAN = 1, /* no pointers */
-	HB_SPAN_BITS = 2,   /* bitmap at the end of the span (1.22+, ≤ 512 B): see pointers.h */
-	HB_SPAN_HEADER = 3, /* first word of the slot is the type (1.22+, > 512 B) */
-	HB_SPAN_LARGE = 4,  /* one object; the span records the type */
+	HB_SPAN_NONE = 0,       /* not heap */
+	HB_SPAN_NOSCAN = 1,     /* no pointers */
+	HB_SPAN_BITS = 2,       /* bitmap at the end of the span (1.22+, ≤ 512 B): see pointers.h */
+	HB_SPAN_HEADER = 3,     /* first word of the slot is the type (1.22+, > 512 B) */
+	HB_SPAN_LARGE = 4,      /* one object; the span records the type */
 	HB_SPAN_ARENA_BITS = 5, /* bitmap kept by heapArena (≤ 1.21), and user arena chunks */
 };
 
-struct hb_page { /* 16 bytes a heap page */
+struct hb_page {             /* 16 bytes a heap page */
 	uint32_t first_slot; /* of the span */
 	uint32_t div_mul;    /* mspan.divMul: slot index = (offset * div_mul) >> 32; 0 when the span has one slot */
 	uint32_t where;      /* page index inside the span << 3 | kind */
@@ -53,9 +53,9 @@ struct hb_span {
 	uint64_t large_type; /* HB_SPAN_LARGE: address of the type, 0 = none */
 	uint64_t specials;   /* first special record, 0 = none */
 	uint32_t npages, nelems, first_slot, div_mul;
-	uint8_t kind;        /* enum hb_span_kind */
+	uint8_t kind; /* enum hb_span_kind */
 	uint8_t span_class;
-	bool unswept;        /* liveness was taken from mark bits */
+	bool unswept; /* liveness was taken from mark bits */
 	bool user_arena;
 };
 
@@ -68,30 +68,30 @@ struct hb_type_mask {
 
 struct hb_heap {
 	/* address → page */
-	uint64_t low;          /* address of arena_map[0]'s arena */
-	uint64_t arena_span;   /* arenas covered by arena_map */
-	uint32_t *arena_map;   /* dense arena number + 1, 0 = not ours */
+	uint64_t low;        /* address of arena_map[0]'s arena */
+	uint64_t arena_span; /* arenas covered by arena_map */
+	uint32_t *arena_map; /* dense arena number + 1, 0 = not ours */
 	uint32_t narenas;
-	uint64_t *arena_addr;  /* dense arena number → target address */
-	uint8_t *memory;       /* local bytes of all dense arenas (borrowed from the snapshot); noscan pages are unread */
+	uint64_t *arena_addr; /* dense arena number → target address */
+	uint8_t *memory; /* local bytes of all dense arenas (borrowed from the snapshot); noscan pages are unread */
 	struct hb_page *pages; /* hb_heap_npages() of them */
 	struct hb_span *spans; /* in-use spans by address */
 	uint32_t nspans;
-	uint32_t *slot_index;  /* slot / 256 → span, made by hb_heap_index_slots; NULL: hb_heap_span_of_slot searches */
-	uint32_t nslots;       /* slots are 1 … nslots */
-	uint64_t *allocated;   /* bit a slot: holds an object; hb_heap_bitmap_bytes(); bits of no slot are clear */
+	uint32_t *slot_index; /* slot / 256 → span, made by hb_heap_index_slots; NULL: hb_heap_span_of_slot searches */
+	uint32_t nslots;      /* slots are 1 … nslots */
+	uint64_t *allocated;  /* bit a slot: holds an object; hb_heap_bitmap_bytes(); bits of no slot are clear */
 	/* types of HEADER and LARGE objects, resolved before anything else runs: filled by hb_heap_add_mask */
 	struct hb_type_mask *masks; /* open addressing; NULL when there are none */
 	uint32_t nmasks_log2, nmasks;
-	bool inline_marks;     /* 1.26+: 128 bytes of mark bits follow the bitmap of ≥ 16-byte spans */
+	bool inline_marks; /* 1.26+: 128 bytes of mark bits follow the bitmap of ≥ 16-byte spans */
 	/* arena bitmaps (HB_SPAN_ARENA_BITS), a bit a word of dense memory: narenas << (26 - 3 - 3) bytes; NULL when no
 	 * span needs them */
 	uint64_t *arena_bits;
 	struct hb_arena arena; /* bits of masks */
 	/* totals */
-	uint64_t nobjects, object_bytes;      /* allocated slots */
-	uint64_t free_slot_bytes;             /* unallocated slots of in-use spans */
-	uint64_t tail_bytes;                  /* page bytes no slot covers */
+	uint64_t nobjects, object_bytes; /* allocated slots */
+	uint64_t free_slot_bytes;        /* unallocated slots of in-use spans */
+	uint64_t tail_bytes;             /* page bytes no slot covers */
 };
 
 void hb_heap_destroy(struct hb_heap *heap); /* accepts NULL */
@@ -100,7 +100,7 @@ void hb_heap_destroyp(struct hb_heap **heap);
 /* For the filler. Adds a type's mask: ptr_words bits, borrowed (allocate them in heap->arena). A type that is there
  * already is left alone. Fails with HB_ERR_CORRUPT when type or size_words is 0, or size_words < ptr_words. */
 struct hb_error *hb_heap_add_mask(struct hb_heap *heap, uint64_t type, uint64_t size_words, uint64_t ptr_words,
-				  const uint64_t *mask) HB_MUST_CHECK;
+                                  const uint64_t *mask) HB_MUST_CHECK;
 
 /* For the filler, when all spans are there: makes hb_heap_span_of_slot quick. */
 struct hb_error *hb_heap_index_slots(struct hb_heap *heap) HB_MUST_CHECK;
@@ -169,10 +169,10 @@ static inline uint8_t *hb_heap_bytes(const struct hb_heap *heap, uint64_t addr)
 /* Mask of a type seen in HEADER or LARGE objects; NULL when unknown (such an object's pointers are unknown). */
 const struct hb_type_mask *hb_heap_mask(const struct hb_heap *heap, uint64_t type);
 
-/* Pointer bits of one object, for everything but the hot marking loop: calls visit(word index from the slot's start) for
- * every pointer-sized word that the collector would scan, in order, including the zero ones. */
+/* Pointer bits of one object, for everything but the hot marking loop: calls visit(word index from the slot's start)
+ * for every pointer-sized word that the collector would scan, in order, including the zero ones. */
 void hb_heap_each_pointer_word(const struct hb_heap *heap, const struct hb_span *span, uint32_t slot,
-			       void (*visit)(void *ctx, uint64_t word), void *ctx);
+                               void (*visit)(void *ctx, uint64_t word), void *ctx);
 
 /* True when the collector scans the word at byte offset `offset` (multiple of 8) of the slot. */
 bool hb_heap_is_pointer_word(const struct hb_heap *heap, const struct hb_span *span, uint32_t slot, uint64_t offset);

@@ -27,8 +27,8 @@ uint64_t hb_pointers_window(const struct hb_pointers *pointers, uint64_t start);
 
 /* The bitmap of a one-page span of small objects, 128 bytes, for the page at offset `at` or an object in it.
  *
- * It covers the whole page and lies at its end (runtime/mbitmap.go spanHeapBitsRange and heapBitsSmallForAddr, 1.22+). From
- * 1.26 on the 128 bytes of spanInlineMarkBits lie behind it when the slots have 16 bytes or more
+ * It covers the whole page and lies at its end (runtime/mbitmap.go spanHeapBitsRange and heapBitsSmallForAddr, 1.22+).
+ * From 1.26 on the 128 bytes of spanInlineMarkBits lie behind it when the slots have 16 bytes or more
  * (runtime/mgcmark_greenteagc.go gcUsesSpanInlineMarkBits). */
 enum { HB_SMALL_BITMAP = (1 << HB_HEAP_PAGE_SHIFT) / 64 };
 

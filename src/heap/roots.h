@@ -13,20 +13,26 @@
 #include "base/memory.h"
 
 enum hb_root_kind {
-	HB_ROOT_GLOBAL, HB_ROOT_GOROUTINE_GROUP, HB_ROOT_GOROUTINE, HB_ROOT_TIMER_GROUP, HB_ROOT_TIMER,
-	HB_ROOT_FINALIZER, HB_ROOT_RUNTIME, HB_ROOT_C,
+	HB_ROOT_GLOBAL,
+	HB_ROOT_GOROUTINE_GROUP,
+	HB_ROOT_GOROUTINE,
+	HB_ROOT_TIMER_GROUP,
+	HB_ROOT_TIMER,
+	HB_ROOT_FINALIZER,
+	HB_ROOT_RUNTIME,
+	HB_ROOT_C,
 };
 enum { HB_ROOT_PHASES = 3 };
 
 struct hb_root_node {
 	enum hb_root_kind kind;
 	uint8_t phase;
-	uint32_t parent; /* an index in nodes before this one, or HB_ROOT_NONE: directly below the virtual root */
-	uint64_t id;     /* address of the global (first byte) or of the g; goroutine group: index of the group */
-	uint64_t size;   /* bytes of the global, 0 unknown */
-	const char *name; /* "main.cache"; owned by the arena of hb_roots */
+	uint32_t parent;      /* an index in nodes before this one, or HB_ROOT_NONE: directly below the virtual root */
+	uint64_t id;          /* address of the global (first byte) or of the g; goroutine group: index of the group */
+	uint64_t size;        /* bytes of the global, 0 unknown */
+	const char *name;     /* "main.cache"; owned by the arena of hb_roots */
 	bool name_is_certain; /* false: name says "referred to by …" */
-	uint64_t type;   /* address of the global's type descriptor, 0 unknown */
+	uint64_t type;        /* address of the global's type descriptor, 0 unknown */
 };
 enum { HB_ROOT_NONE = UINT32_MAX };
 
@@ -39,7 +45,8 @@ struct hb_root_edge {
 struct hb_roots {
 	HB_VEC(struct hb_root_node) nodes; /* sorted by phase */
 	HB_VEC(struct hb_root_edge) edges; /* sorted by node */
-	/* Objects whose incoming heap edges are ignored (g structs: only their goroutine node holds them); sorted slots. */
+	/* Objects whose incoming heap edges are ignored (g structs: only their goroutine node holds them); sorted
+	 * slots. */
 	HB_VEC(uint32_t) cut_targets;
 	struct hb_arena arena;
 };

@@ -11,7 +11,7 @@
 #include "snapshot/snapshot.h"
 
 struct hb_options {
-	size_t size; /* sizeof(struct hb_options): callers built against an older header stay valid */
+	size_t size;            /* sizeof(struct hb_options): callers built against an older header stay valid */
 	uint64_t max_pause_ns;  /* refuse when the prediction is above; 0 = default 50 ms … see docs */
 	bool show_data;         /* keys and string contents may be shown */
 	unsigned top;           /* rows of each list; 0 = default */
@@ -33,10 +33,12 @@ struct hb_analysis {
 	struct hb_typing *typing;
 	struct hb_alloc_sites *sites;
 	struct hb_findings findings;
-	struct { uint64_t capture, runtime, types, code, roots, graph, typing, rest; } cpu_ns, wall_ns;
+	struct {
+		uint64_t capture, runtime, types, code, roots, graph, typing, rest;
+	} cpu_ns, wall_ns;
 };
 /* Runs everything on an open target (which is detached after the capture). */
-struct hb_error *hb_analyse(struct hb_target *target, const struct hb_options *options, struct hb_analysis **ret)
-	HB_MUST_CHECK;
+struct hb_error *hb_analyse(struct hb_target *target, const struct hb_options *options,
+                            struct hb_analysis **ret) HB_MUST_CHECK;
 void hb_analysis_destroy(struct hb_analysis *analysis);
 void hb_analysis_destroyp(struct hb_analysis **analysis);

@@ -168,6 +168,7 @@ static const char *blocked_at(struct grouper *grouper, const struct hb_goroutine
 static struct hb_error *make_keys(struct grouper *grouper)
 {
 	const struct hb_analysis *analysis = grouper->builder->analysis;
+	struct hb_report *report = grouper->builder->report;
 	grouper->keys = calloc(analysis->goroutines.n + 1, sizeof(*grouper->keys));
 	if (!grouper->keys)
 		return hb_error_nomem();
@@ -177,6 +178,8 @@ static struct hb_error *make_keys(struct grouper *grouper)
 			continue;
 		const struct root_of *root = root_of(&grouper->goroutines, goroutine->g);
 		struct key *key = &grouper->keys[grouper->nkeys++];
+		report->goroutines_total++;
+		report->by_status[goroutine->status & 15]++;
 		key->goroutine = goroutine;
 		key->blocked_at = blocked_at(grouper, goroutine);
 		key->retained = root ? analysis->graph->retained[hb_graph_root_number(root->node)] : 0;
@@ -327,10 +330,6 @@ struct hb_error *hb_build_goroutines(struct hb_report_builder *builder)
 		err = index_roots(&builder->analysis->roots, HB_ROOT_GOROUTINE_GROUP, &grouper.creations);
 	if (!err)
 		err = make_keys(&grouper);
-	for (size_t i = 0; i < grouper.nkeys; i++) {
-		builder->report->goroutines_total++;
-		builder->report->by_status[grouper.keys[i].goroutine->status & 15]++;
-	}
 	if (!err && grouper.nkeys)
 		qsort(grouper.keys, grouper.nkeys, sizeof(*grouper.keys), by_group);
 	if (!err)

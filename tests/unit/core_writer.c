@@ -197,9 +197,10 @@ void core_writer_build(struct core_writer *writer)
 
 void core_writer_append(struct core_writer *writer, const void *bytes, size_t len)
 {
-	writer->image = realloc(writer->image, writer->len + len);
-	need(writer->image, "realloc");
-	memcpy(writer->image + writer->len, bytes, len);
+	uint8_t *grown = realloc(writer->image, writer->len + len);
+	need(grown, "realloc");
+	memcpy(grown + writer->len, bytes, len);
+	writer->image = grown;
 	writer->len += len;
 }
 

@@ -29,7 +29,7 @@ static void find_reached(struct naive_graph *g, const struct random_heap *r)
 		if (!is_cut(r, r->edges[i]))
 			kept[nkept++] = r->edges[i];
 	g->reached[0] = true;
-	for (uint8_t phase = 0; phase < HB_ROOT_PHASES; phase++) {
+	for (int phase = 0; phase < HB_ROOT_PHASES; phase++) {
 		for (uint32_t i = 1; i <= r->nroots; i++)
 			if (r->nodes[i].phase == phase)
 				g->reached[i] = true;

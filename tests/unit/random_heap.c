@@ -36,8 +36,10 @@ static void make_types(struct maker *m)
 	for (m->ntypes = 0; m->ntypes < hb_countof(m->types); m->ntypes++) {
 		uint64_t size = sizes[m->ntypes], mask[64] = {0};
 		uint64_t ptrs = 1 + random_below(random, (uint32_t)size);
-		for (uint64_t i = 0; i < (ptrs + 63) / 64; i++)
-			mask[i] = random_u64(random) & random_u64(random);
+		for (uint64_t i = 0; i < (ptrs + 63) / 64; i++) {
+			mask[i] = random_u64(random);
+			mask[i] &= random_u64(random); /* one word in four */
+		}
 		mask[0] |= 1;
 		/* Garbage past the last pointer word must not be read. */
 		if (ptrs % 64)

@@ -63,6 +63,7 @@ uint64_t types_name(struct types_fixture *f, const char *name, bool embedded)
 	bytes[1] = (uint8_t)(len < 128 ? len : (len & 127) | 128);
 	if (len >= 128)
 		bytes[2] = (uint8_t)(len >> 7);
+	/* A name of the runtime has a length, not a terminator. NOLINTNEXTLINE(bugprone-not-null-terminated-result) */
 	memcpy(bytes + head, name, len);
 	return addr;
 }

@@ -19,6 +19,7 @@ static bool fails(void)
 	return !checking && ++allocations == fail_at;
 }
 
+/* The names are those that the linker's --wrap asks for. NOLINTBEGIN(cert-dcl37-c) */
 bool __real_hb_heap_is_valid(const struct hb_heap *heap);
 bool __wrap_hb_heap_is_valid(const struct hb_heap *heap);
 
@@ -62,6 +63,7 @@ void *__wrap_mremap(void *old, size_t old_size, size_t new_size, int flags, ...)
 	}
 	return __real_mremap(old, old_size, new_size, flags);
 }
+/* NOLINTEND(cert-dcl37-c) */
 
 /* A list whose nodes each leave a value on the search's stack, so that it grows; values are reached a second time from
  * an array, so that both logs grow. */

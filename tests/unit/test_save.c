@@ -507,11 +507,11 @@ static void test_pages_told_twice(void **state)
 	struct core_writer image = saved_image();
 	const Elf64_Phdr *notes = core_writer_segment(&image, 0);
 	uint64_t other = OTHER, heap = HEAP;
-	uint8_t *last = NULL, *end = image.image + notes->p_offset + notes->p_filesz;
-	for (uint8_t *at = image.image + notes->p_offset; (at = memmem(at, (size_t)(end - at), &other, sizeof(other)));
-	     at++)
-		last = at; /* the mappings come before the pages */
+	uint8_t *last = memmem(image.image + notes->p_offset, notes->p_filesz, &other, sizeof(other));
+	uint8_t *end = image.image + notes->p_offset + notes->p_filesz;
 	assert_non_null(last);
+	for (uint8_t *at = last; (at = memmem(at + 1, (size_t)(end - at) - 1, &other, sizeof(other)));)
+		last = at; /* the mappings come before the pages */
 	memcpy(last, &heap, sizeof(heap));
 	struct hb_target *target = NULL;
 	assert_ok(hb_core_open_fd(core_writer_fd(&image, SIZE_MAX), "test.core", &target));
