@@ -8,4 +8,4 @@ mode=(-i)
 if [[ ${1:-} == --check ]]; then
 	mode=(--dry-run -Werror)
 fi
-find src tests include -name '*.[ch]' ! -name '*.gen.*' -print0 2>/dev/null | xargs -0 -r clang-format-16 "${mode[@]}"
+find src tests -name '*.[ch]' ! -name '*.gen.*' -print0 | xargs -0 -r clang-format-16 "${mode[@]}"

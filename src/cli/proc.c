@@ -71,8 +71,7 @@ bool hb_proc_status(int pid, struct hb_proc_status *ret)
 	return true;
 }
 
-/* --- Program files
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- Program files ---------------------------------------------------------------------------------------------- */
 
 /* debug/buildinfo, Go 1.18 and later: magic, pointer size, flags; with flag 2 the version follows at offset 32 as a
  * varint length and bytes. */

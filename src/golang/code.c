@@ -81,7 +81,7 @@ static uint64_t find_write_barrier(const struct hb_code_view *view)
 	return sure ? candidate : 0;
 }
 
-/* --- Decoding, a run of functions at a time ---------------------------------------------------------------------- */
+/* --- Decoding, a run of functions at a time --------------------------------------------------------------------- */
 
 struct chunk {
 	uint32_t first, last; /* functions [first, last) */
@@ -186,7 +186,7 @@ static void analysis_deinit(struct analysis *analysis)
 	free(analysis->chunks);
 }
 
-/* --- Putting it together ----------------------------------------------------------------------------------------- */
+/* --- Putting it together ---------------------------------------------------------------------------------------- */
 
 #define APPEND(to, from)                                                                                 \
 	do {                                                                                             \

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-/* --- Runtime functions, by name ---------------------------------------------------------------------------------- */
+/* --- Runtime functions, by name --------------------------------------------------------------------------------- */
 
 struct runtime_call {
 	const char *name;
@@ -69,7 +69,7 @@ static uint8_t runtime_kind(const char *name)
 	return HB_CALL_OTHER;
 }
 
-/* --- Receivers: import path and bare name → type ----------------------------------------------------------------- */
+/* --- Receivers: import path and bare name → type ---------------------------------------------------------------- */
 
 struct receivers {
 	const struct hb_types *types;
@@ -247,7 +247,7 @@ static void classify(struct hb_code_func *func, const char *text, const struct r
 	func->type = type;
 }
 
-/* --- The list ---------------------------------------------------------------------------------------------------- */
+/* --- The list --------------------------------------------------------------------------------------------------- */
 
 static struct hb_error *read_list(const struct hb_go *go, const struct receivers *receivers, struct hb_code_funcs *ret)
 {

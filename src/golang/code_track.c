@@ -9,7 +9,7 @@ void hb_code_sink_deinit(struct hb_code_sink *sink)
 	hb_vec_deinit(&sink->closures);
 }
 
-/* --- Values: what a register or stack slot holds ----------------------------------------------------------------- */
+/* --- Values: what a register or stack slot holds ---------------------------------------------------------------- */
 
 enum value_kind {
 	UNKNOWN,
@@ -40,7 +40,7 @@ static uint64_t payload(value v)
 	return v & ((1ull << value_shift) - 1);
 }
 
-/* --- State ------------------------------------------------------------------------------------------------------- */
+/* --- State ------------------------------------------------------------------------------------------------------ */
 
 enum { MAX_SLOTS = 24, MAX_PENDING = 32 };
 
@@ -157,7 +157,7 @@ static void arrive(struct tracker *t, uint64_t pc)
 	}
 }
 
-/* --- What is learned --------------------------------------------------------------------------------------------- */
+/* --- What is learned -------------------------------------------------------------------------------------------- */
 
 static bool is_data(const struct hb_code_view *view, uint64_t addr)
 {
@@ -252,7 +252,7 @@ static struct hb_error *points_to(struct tracker *t, value v, uint64_t type)
 	return vote_loaded(t, v, type, HB_CODE_POINTER_TO);
 }
 
-/* --- Calls ------------------------------------------------------------------------------------------------------- */
+/* --- Calls ------------------------------------------------------------------------------------------------------ */
 
 /* mallocgc also makes backing arrays: then the size is not the type's. */
 static value malloced(const struct tracker *t, uint64_t type, value size)
@@ -383,7 +383,7 @@ static struct hb_error *call(struct tracker *t, const struct hb_x86 *insn)
 	return NULL;
 }
 
-/* --- Moves ------------------------------------------------------------------------------------------------------- */
+/* --- Moves ------------------------------------------------------------------------------------------------------ */
 
 /* The static address of a memory operand or lea, when that is known; an index is taken as 0: element 0 stands for all.
  */

@@ -386,8 +386,7 @@ static struct hb_error *add_queues(struct builder *builder)
 	return NULL;
 }
 
-/* --- The runtime's own
- * ------------------------------------------------------------------------------------------------ */
+/* --- The runtime's own ------------------------------------------------------------------------------------------ */
 
 /* Each p's cache of tiny allocations: the block that the next few tiny objects go into (runtime/mcache.go,
  * gcMarkTinyAllocs). Nobody need point at it yet. */
@@ -416,8 +415,7 @@ static struct hb_error *add_dead_goroutines(struct builder *builder)
 	return NULL;
 }
 
-/* --- Cuts
- * ------------------------------------------------------------------------------------------------------------- */
+/* --- Cuts ------------------------------------------------------------------------------------------------------- */
 
 static int compare_slots(const void *a, const void *b)
 {
@@ -498,8 +496,7 @@ static struct hb_error *add_cuts(struct builder *builder)
 	return NULL;
 }
 
-/* --- Together
- * --------------------------------------------------------------------------------------------------------- */
+/* --- Together --------------------------------------------------------------------------------------------------- */
 
 static struct hb_error *build(struct builder *builder)
 {

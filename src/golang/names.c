@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* --- Looking up -------------------------------------------------------------------------------------------------- */
+/* --- Looking up ------------------------------------------------------------------------------------------------- */
 
 size_t hb_naming_piece_at(const struct hb_naming *naming, uint64_t addr)
 {
@@ -46,7 +46,7 @@ bool hb_globals_are_valid(const struct hb_globals *globals)
 	return true;
 }
 
-/* --- The file ---------------------------------------------------------------------------------------------------- */
+/* --- The file --------------------------------------------------------------------------------------------------- */
 
 /* Where the file's addresses are in the process: the function table says, else the text. False: cannot be told. */
 static bool find_bias(const struct hb_go *go, const struct hb_elf_image *image, uint64_t *ret)
@@ -85,7 +85,7 @@ static struct hb_error *open_image(struct hb_naming *naming, int debug_fd)
 	return NULL;
 }
 
-/* --- The result -------------------------------------------------------------------------------------------------- */
+/* --- The result ------------------------------------------------------------------------------------------------- */
 
 /* A type says how far a described variable reaches: what lies inside is a part of it. */
 static void join_parts(struct hb_naming *naming)

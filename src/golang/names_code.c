@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* --- Cutting ----------------------------------------------------------------------------------------------------- */
+/* --- Cutting ---------------------------------------------------------------------------------------------------- */
 
 void hb_naming_refs(const struct hb_naming *naming, uint64_t from, uint64_t to, size_t *first, size_t *last)
 {
@@ -104,7 +104,7 @@ struct hb_error *hb_naming_cut(struct hb_naming *naming)
 	return err;
 }
 
-/* --- Whose it is ------------------------------------------------------------------------------------------------- */
+/* --- Whose it is ------------------------------------------------------------------------------------------------ */
 
 enum { MAX_FUNCTIONS = 32, MAX_PACKAGES = 32, MAX_INLINED = 16, SHORT_NAME = 160 };
 
@@ -242,7 +242,7 @@ static uint32_t owner(const struct hb_naming *naming, const struct users *users,
 	return first && (first->no_hook || first->package == before) ? first->package : 0;
 }
 
-/* --- Saying it --------------------------------------------------------------------------------------------------- */
+/* --- Saying it -------------------------------------------------------------------------------------------------- */
 
 static bool same_span(struct hb_span a, struct hb_span b)
 {
@@ -354,7 +354,7 @@ struct hb_error *hb_naming_describe(struct hb_naming *naming)
 	return NULL;
 }
 
-/* --- Constants --------------------------------------------------------------------------------------------------- */
+/* --- Constants -------------------------------------------------------------------------------------------------- */
 
 /* Does its initial value lead to data that can change? Data without pointers can, but leads no further. */
 static bool leads_to_data(const struct hb_naming *naming, const struct hb_piece *piece)

@@ -27,7 +27,7 @@ static bool read_count(const struct hb_go_memory *memory, const struct shape *sh
 	       *ret <= (shape->size - shape->entries) / shape->entry_size;
 }
 
-/* --- Recognising a list ------------------------------------------------------------------------------------------- */
+/* --- Recognising a list ----------------------------------------------------------------------------------------- */
 
 struct search {
 	const struct hb_go_memory *memory;
@@ -138,7 +138,7 @@ uint64_t hb_go_queue_find(const struct hb_go_memory *memory, const struct hb_go_
 	return search.head;
 }
 
-/* --- Walking it --------------------------------------------------------------------------------------------------- */
+/* --- Walking it ------------------------------------------------------------------------------------------------- */
 
 void hb_go_queue_blocks(const struct hb_go_memory *memory, const struct hb_go_layout *layout, enum hb_go_queue queue,
                         uint64_t head, void (*visit)(void *ctx, uint64_t block, uint64_t size), void *ctx)

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-/* --- The sweep --------------------------------------------------------------------------------------------------- */
+/* --- The sweep -------------------------------------------------------------------------------------------------- */
 
 struct candidate {
 	struct hb_descriptor d;
@@ -115,7 +115,7 @@ static const struct hb_descriptor *refer(const struct sweep *sweep, uint64_t add
 	return candidate_at(sweep, addr);
 }
 
-/* --- Verification: what a descriptor refers to must be a descriptor, and their sizes must agree ------------------ */
+/* --- Verification: what a descriptor refers to must be a descriptor, and their sizes must agree ----------------- */
 
 /* reflect keeps the names that it makes in pointer-free memory, which a snapshot does not have. */
 static bool is_made_by_reflect(const struct hb_go *go, uint64_t addr)
@@ -197,7 +197,7 @@ static struct hb_error *verify(struct sweep *sweep)
 	return NULL;
 }
 
-/* --- The table --------------------------------------------------------------------------------------------------- */
+/* --- The table -------------------------------------------------------------------------------------------------- */
 
 static uint32_t hash_text(const char *text, uint32_t log2)
 {
@@ -417,7 +417,7 @@ struct hb_error *hb_types_read(const struct hb_go *go, struct hb_types **ret)
 	return NULL;
 }
 
-/* --- Types that reflect made ------------------------------------------------------------------------------------- */
+/* --- Types that reflect made ------------------------------------------------------------------------------------ */
 
 enum { MAX_ADDED_AT_ONCE = 4096 };
 
@@ -491,7 +491,7 @@ uint32_t hb_types_add_pseudo(struct hb_types *types, const struct hb_type *type)
 	return id;
 }
 
-/* --- Look-up ----------------------------------------------------------------------------------------------------- */
+/* --- Look-up ---------------------------------------------------------------------------------------------------- */
 
 uint32_t hb_types_find(const struct hb_types *types, uint64_t addr)
 {

@@ -37,7 +37,7 @@ static uint64_t large_type(const struct hb_typer *typer, const struct hb_claim *
 	return claim->kind == HB_SPAN_LARGE ? span_of(typer, claim->word)->large_type : 0;
 }
 
-/* --- Tables of claims: on parts of objects, and on globals -------------------------------------------------------- */
+/* --- Tables of claims: on parts of objects, and on globals ------------------------------------------------------ */
 
 static uint64_t hash_claim(uint64_t addr, uint32_t type, uint32_t log2)
 {

@@ -179,7 +179,7 @@ static inline void hb_typer_set_weakly(struct hb_typer *typer, uint32_t slot, ui
 		hb_typer_set_type(typer, slot, type, how | HB_HOW_WEAK);
 }
 
-/* --- typing_shapes.c: types as typing needs them. Pointers are good until the next call. --- */
+/* --- typing_shapes.c: types as typing needs them. Pointers are good until the next call. ------------------------ */
 const struct hb_shape *hb_typer_make_shape(struct hb_typer *typer, uint32_t id);
 static inline const struct hb_shape *hb_typer_shape(struct hb_typer *typer, uint32_t type)
 {
@@ -192,12 +192,12 @@ void hb_typer_set_role(struct hb_typer *typer, uint32_t type, enum hb_role role)
 /* True when a value of type inner lies at the start of one of type outer (or they are the same). */
 bool hb_type_begins_with(const struct hb_types *types, uint32_t outer, uint32_t inner);
 
-/* --- typing_pseudo.c --- */
+/* --- typing_pseudo.c -------------------------------------------------------------------------------------------- */
 /* The pseudo type that plays a role for a real type (0 for those that need none); 0 when it cannot be had. */
 uint32_t hb_typer_pseudo(struct hb_typer *typer, enum hb_role role, uint32_t real);
 bool hb_map_is_swiss(const struct hb_types *types, uint32_t map);
 
-/* --- typing_claims.c --- */
+/* --- typing_claims.c -------------------------------------------------------------------------------------------- */
 /* Claims n values of a type at addr, heap or global; settled later. many: they are elements of a slice. */
 void hb_typer_claim(struct hb_typer *typer, uint64_t addr, uint32_t type, uint64_t n, bool many);
 void hb_typer_settle_oldest(struct hb_typer *typer);
@@ -218,7 +218,7 @@ bool hb_typer_is_all(struct hb_typer *typer, uint64_t addr, uint32_t type, uint6
 /* True when one value of the type would fill the claim's slot exactly. Changes nothing. */
 bool hb_typer_would_fill(struct hb_typer *typer, const struct hb_claim *claim, uint32_t type);
 
-/* --- typing_propagate.c --- */
+/* --- typing_propagate.c ----------------------------------------------------------------------------------------- */
 /* Settles all claims and takes all steps that follow from them. */
 struct hb_error *hb_typer_drain(struct hb_typer *typer) HB_MUST_CHECK;
 /* Follows one value that is stored in a single word, as a step of kind says. */
@@ -227,19 +227,19 @@ void hb_typer_follow_interface(struct hb_typer *typer, uint32_t dynamic_type, ui
 /* The dynamic type that the first word of an interface stands for (a type or a valid itab), 0 when it is neither. */
 uint32_t hb_typer_interface_type(struct hb_typer *typer, uint64_t word);
 
-/* --- typing_maps.c --- */
+/* --- typing_maps.c ---------------------------------------------------------------------------------------------- */
 void hb_typer_follow_directory(struct hb_typer *typer, const uint8_t *header, uint32_t map);
 void hb_typer_follow_groups(struct hb_typer *typer, const uint8_t *table, uint32_t group);
 void hb_typer_follow_buckets(struct hb_typer *typer, const uint8_t *header, uint32_t bucket);
 void hb_typer_claim_channel(struct hb_typer *typer, uint64_t addr, uint32_t elem);
 void hb_typer_follow_buffer(struct hb_typer *typer, const uint8_t *channel, uint32_t elem);
 
-/* --- typing_closures.c --- */
+/* --- typing_closures.c ------------------------------------------------------------------------------------------ */
 /* The type of the closure object of a claim, by its function; 0 when it is none or not known. *is_closure: it is one.
  */
 uint32_t hb_typer_closure_type(struct hb_typer *typer, const struct hb_claim *claim, bool *is_closure);
 
-/* --- typing_rules.c --- */
+/* --- typing_rules.c --------------------------------------------------------------------------------------------- */
 void hb_typer_find_known(struct hb_typer *typer);
 /* The rule for a type's name, and steps that replace those of its fields (false: there are none). */
 enum hb_rule hb_typer_rule_of(const struct hb_typer *typer, uint32_t id);
@@ -247,7 +247,7 @@ bool hb_typer_rule_steps(struct hb_typer *typer, uint32_t type, uint32_t offset)
 /* Replaces a claim by what it stands for; false when it is done with. */
 bool hb_typer_substitute(struct hb_typer *typer, enum hb_rule rule, struct hb_claim *claim);
 
-/* --- typing_seeds.c --- */
+/* --- typing_seeds.c --------------------------------------------------------------------------------------------- */
 struct hb_error *hb_typer_seed_headers(struct hb_typer *typer) HB_MUST_CHECK;
 struct hb_error *hb_typer_seed_roots(struct hb_typer *typer) HB_MUST_CHECK;
 struct hb_error *hb_typer_seed_code(struct hb_typer *typer) HB_MUST_CHECK;
@@ -259,14 +259,14 @@ struct hb_error *hb_typer_seed_stacks(struct hb_typer *typer) HB_MUST_CHECK;
 /* False when what a word of the object leads to contradicts the step: it has another type, or does not fit. */
 bool hb_typer_step_agrees(struct hb_typer *typer, const struct hb_step *step, const uint8_t *at);
 
-/* --- typing_layouts.c --- */
+/* --- typing_layouts.c ------------------------------------------------------------------------------------------- */
 /* Objects with a layout that only one type has. *ret: how many became typed. */
 struct hb_error *hb_typer_infer_layouts(struct hb_typer *typer, uint64_t *ret) HB_MUST_CHECK;
 
-/* --- typing_orphan_maps.c --- */
+/* --- typing_orphan_maps.c --------------------------------------------------------------------------------------- */
 /* Maps that only their own header tells of. *ret: how many became typed. */
 struct hb_error *hb_typer_infer_maps(struct hb_typer *typer, uint64_t *ret) HB_MUST_CHECK;
 
-/* --- typing_slabs.c --- */
+/* --- typing_slabs.c --------------------------------------------------------------------------------------------- */
 /* Objects of which only parts are claimed: arrays of T when all claims of T say so. *ret: how many became typed. */
 struct hb_error *hb_typer_infer_slabs(struct hb_typer *typer, uint64_t *ret) HB_MUST_CHECK;

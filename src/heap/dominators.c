@@ -34,7 +34,7 @@ struct dominators {
 	struct row_sort leaves; /* uint64_t: items of the log */
 };
 
-/* --- Sorting a bucket -------------------------------------------------------------------------------------------- */
+/* --- Sorting a bucket ------------------------------------------------------------------------------------------- */
 
 static bool row_sort_reserve(struct row_sort *sort, size_t bytes)
 {
@@ -107,7 +107,7 @@ static struct hb_error *sort_leaves(struct dominators *d, uint32_t bucket)
 	return NULL;
 }
 
-/* --- Descending: semidominators ---------------------------------------------------------------------------------- */
+/* --- Descending: semidominators --------------------------------------------------------------------------------- */
 
 /* The least semidominator on the tree path from `from` up to, but not including, its first ancestor <= limit; shortens
  * the path for the next time. The way back down is kept in the links themselves: paths may be millions long. */
@@ -213,7 +213,7 @@ static struct hb_error *descend(struct dominators *d)
 	return NULL;
 }
 
-/* --- Ascending: immediate dominators ----------------------------------------------------------------------------- */
+/* --- Ascending: immediate dominators ---------------------------------------------------------------------------- */
 
 /* The nearest dominator of `from`, itself included, that is <= limit. Every step jumps if it may: the number of steps
  * is logarithmic in the tree's depth, where a plain walk up makes lists quadratic. */

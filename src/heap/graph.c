@@ -10,7 +10,7 @@ uint64_t hb_thread_cpu_ns(void)
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
-/* --- Arrays by number -------------------------------------------------------------------------------------------- */
+/* --- Arrays by number ------------------------------------------------------------------------------------------- */
 
 static void *map_numbers(uint64_t highest, size_t size)
 {
@@ -46,7 +46,7 @@ void hb_graph_destroyp(struct hb_graph **graph)
 	*graph = NULL;
 }
 
-/* --- Building ---------------------------------------------------------------------------------------------------- */
+/* --- Building --------------------------------------------------------------------------------------------------- */
 
 /* What may get a number: root nodes and pointerful slots. */
 static struct hb_error *find_capacity(struct hb_build *build)
@@ -161,7 +161,7 @@ uint32_t hb_graph_dominator_of_slot(const struct hb_graph *graph, uint32_t slot)
 	return leaf ? number : graph->idom[number];
 }
 
-/* --- The invariant ----------------------------------------------------------------------------------------------- */
+/* --- The invariant ---------------------------------------------------------------------------------------------- */
 
 static bool numbers_are_valid(const struct hb_graph *graph)
 {

@@ -24,7 +24,7 @@ void hb_heap_destroyp(struct hb_heap **heap)
 	*heap = NULL;
 }
 
-/* --- Masks ------------------------------------------------------------------------------------------------------- */
+/* --- Masks ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t mask_hash(uint64_t type, uint32_t log2)
 {
@@ -79,7 +79,7 @@ struct hb_error *hb_heap_add_mask(struct hb_heap *heap, uint64_t type, uint64_t 
 	return NULL;
 }
 
-/* --- Slots ------------------------------------------------------------------------------------------------------- */
+/* --- Slots ------------------------------------------------------------------------------------------------------ */
 
 enum { SLOT_BLOCK_LOG2 = 8 }; /* slots an entry of slot_index stands for: few spans begin in between */
 
@@ -141,7 +141,7 @@ bool hb_heap_is_pointer_word(const struct hb_heap *heap, const struct hb_span *s
 	return hb_pointers_window(&pointers, word & ~63ull) >> (word & 63) & 1;
 }
 
-/* --- The invariant ----------------------------------------------------------------------------------------------- */
+/* --- The invariant ---------------------------------------------------------------------------------------------- */
 
 static bool arenas_are_valid(const struct hb_heap *heap)
 {

@@ -52,7 +52,7 @@ struct search {
 	struct hb_build *build;
 };
 
-/* --- Leaves ------------------------------------------------------------------------------------------------------ */
+/* --- Leaves ----------------------------------------------------------------------------------------------------- */
 
 static bool is_earlier_phase(const struct search *s, uint32_t number)
 {
@@ -113,7 +113,7 @@ static void leaves_flush(struct search *s)
 	}
 }
 
-/* --- Visits ------------------------------------------------------------------------------------------------------ */
+/* --- Visits ----------------------------------------------------------------------------------------------------- */
 
 static bool stack_reserve(struct search *s, uint64_t more)
 {
@@ -272,7 +272,7 @@ static struct hb_error *drain(struct search *s)
 	return s->out_of_memory ? hb_error_nomem() : NULL;
 }
 
-/* --- Roots ------------------------------------------------------------------------------------------------------- */
+/* --- Roots ------------------------------------------------------------------------------------------------------ */
 
 static void number_roots(struct search *s, const struct hb_roots *roots)
 {
@@ -329,7 +329,7 @@ static struct hb_error *visit_roots(struct search *s)
 	return s->out_of_memory ? hb_error_nomem() : NULL;
 }
 
-/* --- Slots that are no ordinary targets -------------------------------------------------------------------------- */
+/* --- Slots that are no ordinary targets ------------------------------------------------------------------------- */
 
 /* Sets number[] of every slot that is not allocated. */
 static void number_free_slots(uint32_t *number, const struct hb_heap *heap, uint32_t value)

@@ -43,8 +43,7 @@ struct pins {
 	HB_VEC(struct pin) list;
 };
 
-/* --- Which arrays
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- Which arrays ----------------------------------------------------------------------------------------------- */
 
 static bool judge(const struct hb_large_array *array, enum verdict_reason *ret, uint64_t *freed)
 {
@@ -126,8 +125,7 @@ static struct hb_error *find_roots(const struct hb_analysis *analysis, struct pi
 	return NULL;
 }
 
-/* --- Wording
- * ----------------------------------------------------------------------------------------------------------------- */
+/* --- Wording ---------------------------------------------------------------------------------------------------- */
 
 struct sums {
 	uint64_t count, bytes, used, freed;
@@ -339,8 +337,7 @@ static struct hb_error *describe(const struct hb_analysis *analysis, const struc
 	return finding->help ? NULL : hb_error_nomem();
 }
 
-/* --- Findings
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- Findings --------------------------------------------------------------------------------------------------- */
 
 static int compare_u32(uint32_t a, uint32_t b)
 {

@@ -15,8 +15,7 @@ struct scanner {
 	size_t pages_bytes;
 };
 
-/* --- Candidates
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- Candidates ------------------------------------------------------------------------------------------------- */
 
 static void mark_pages(struct scanner *scanner, const struct hb_span *span)
 {
@@ -72,8 +71,7 @@ static struct hb_large_array *find(struct scanner *scanner, uint64_t addr)
 	return slot && low < scanner->arrays->list.len && array->slot == slot ? array : NULL;
 }
 
-/* --- Headers
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- Headers ---------------------------------------------------------------------------------------------------- */
 
 /* Cells that bytes [from, from + len) touch. */
 static uint64_t cells(const struct hb_large_array *array, uint64_t from, uint64_t len)
@@ -147,8 +145,7 @@ static void refer(const struct scanner *scanner, struct hb_large_array *array, c
 	array->header = reference->header;
 }
 
-/* --- Objects
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- Objects ---------------------------------------------------------------------------------------------------- */
 
 struct object {
 	uint32_t slot, type;
@@ -213,9 +210,7 @@ static struct hb_error *scan_heap(struct scanner *scanner)
 	return NULL;
 }
 
-/* --- Roots
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- Roots -------------------------------------------------------------------------------------------------------- */
 
 /* A variable of three words, not the first three of a bytes.Buffer. Without symbols there are only the addresses that
  * code refers to: the linker aligns variables of 24 bytes to 16 and puts them side by side

@@ -42,8 +42,7 @@ uint32_t hb_trail_root(const struct hb_analysis *analysis, uint32_t slot)
 	return number > 1 ? outermost(&analysis->roots, number - 2) : HB_ROOT_NONE;
 }
 
-/* --- Names of steps
- * ------------------------------------------------------------------------------------------------------ */
+/* --- Names of steps --------------------------------------------------------------------------------------------- */
 
 /* The first word of `from` that points into `to`; false when none does. */
 static bool edge_offset(const struct hb_heap *heap, uint32_t from, uint32_t to, uint64_t *ret)
@@ -117,8 +116,7 @@ static struct hb_error *add_step(struct hb_finding *finding, const char *edge, c
 	return NULL;
 }
 
-/* --- Paths
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- Paths ------------------------------------------------------------------------------------------------------ */
 
 struct trail {
 	HB_VEC(uint32_t) slots; /* from the object up to the first one below the root */

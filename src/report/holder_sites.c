@@ -69,8 +69,7 @@ struct hb_error *hb_tree_rows_leaf(struct hb_tree_rows *rows, const struct hb_re
 	return NULL;
 }
 
-/* --- Sums
- * ---------------------------------------------------------------------------------------------------------------- */
+/* --- Sums ------------------------------------------------------------------------------------------------------- */
 
 struct share { /* bytes of a row that one stack allocated */
 	uint32_t row, stack;

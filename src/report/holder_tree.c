@@ -55,8 +55,7 @@ struct hb_tree_builder {
 	uint64_t steps;
 };
 
-/* --- Labels
- * ------------------------------------------------------------------------------------------------------------ */
+/* --- Labels ----------------------------------------------------------------------------------------------------- */
 
 enum { LABEL_NONE, LABEL_INDIRECT };
 
@@ -144,8 +143,7 @@ static struct hb_error *label_of_global(struct hb_tree_builder *tree, uint32_t t
 	return add_name(tree, name, ret);
 }
 
-/* --- Groups of children
- * ------------------------------------------------------------------------------------------------- */
+/* --- Groups of children ----------------------------------------------------------------------------------------- */
 
 static struct hb_error *group_of(struct hb_tree_builder *tree, uint32_t label, uint32_t class, struct group **ret)
 {
@@ -252,8 +250,7 @@ static bool is_new_child(const struct hb_tree_builder *tree, uint32_t slot, uint
 	       hb_graph_dominator_of_slot(tree->builder->analysis->graph, slot) == dominator;
 }
 
-/* --- Children of one member
- * --------------------------------------------------------------------------------------------- */
+/* --- Children of one member ------------------------------------------------------------------------------------- */
 
 static size_t first_edge(const struct hb_roots *roots, uint32_t node)
 {
@@ -339,8 +336,7 @@ static struct hb_error *expand(struct hb_tree_builder *tree, uint32_t number)
 	return follow_indirect(tree, number);
 }
 
-/* --- Rows
- * ------------------------------------------------------------------------------------------------------------------ */
+/* --- Rows ------------------------------------------------------------------------------------------------------- */
 
 static int by_retained(const void *a, const void *b)
 {

@@ -133,8 +133,7 @@ static struct hb_error *rank_roots(struct hb_report_builder *builder, struct roo
 	return NULL;
 }
 
-/* --- What no single root holds
- * ----------------------------------------------------------------------------------------- */
+/* --- What no single root holds ---------------------------------------------------------------------------------- */
 
 struct shared {
 	struct hb_dominated members;
@@ -245,8 +244,7 @@ static struct hb_error *add_all_shared(struct hb_report_builder *builder, struct
 	return NULL;
 }
 
-/* --- Together
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- Together --------------------------------------------------------------------------------------------------- */
 
 static int holder_order(const void *a, const void *b)
 {

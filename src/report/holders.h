@@ -12,7 +12,7 @@ void hb_dominated_deinit(struct hb_dominated *set);
 struct hb_error *hb_dominated_add(struct hb_report_builder *builder, struct hb_dominated *set,
                                   uint32_t slot) HB_MUST_CHECK;
 
-/* --- holder_tree.c --- */
+/* --- holder_tree.c ---------------------------------------------------------------------------------------------- */
 struct hb_tree_builder;
 struct hb_error *hb_tree_builder_create(struct hb_report_builder *builder, struct hb_tree_builder **ret) HB_MUST_CHECK;
 void hb_tree_builder_destroy(struct hb_tree_builder *tree);
@@ -22,7 +22,7 @@ struct hb_error *hb_tree_grow(struct hb_tree_builder *tree, struct hb_report_hol
 /* Fills allocated_at of all rows made so far. */
 struct hb_error *hb_tree_allocated_at(struct hb_tree_builder *tree) HB_MUST_CHECK;
 
-/* --- holder_sites.c: which row each sampled object belongs to --- */
+/* --- holder_sites.c: which row each sampled object belongs to --------------------------------------------------- */
 struct hb_sample_row {
 	uint32_t sample, row;
 };

@@ -10,8 +10,7 @@
 
 enum kind { GO_HEAP, GO_RUNTIME, C_HEAP, STACKS, FILES, OTHER, NKINDS };
 
-/* --- Kinds of mappings
- * -------------------------------------------------------------------------------------------------- */
+/* --- Kinds of mappings ------------------------------------------------------------------------------------------ */
 
 static bool in_arenas(const struct hb_heap *heap, uint64_t addr)
 {
@@ -95,8 +94,7 @@ static enum kind kind_of(const struct hb_analysis *analysis, size_t index, bool 
 	return C_HEAP;
 }
 
-/* --- Parts
- * -------------------------------------------------------------------------------------------------------------- */
+/* --- Parts ------------------------------------------------------------------------------------------------------ */
 
 static uint64_t goroutine_stacks(const struct hb_analysis *analysis)
 {

@@ -121,8 +121,7 @@ static void ledger(struct text *text)
 	hb_page_newline(page);
 }
 
-/* --- Sites: "func  file:line"
- * ----------------------------------------------------------------------------------------- */
+/* --- Sites: "func file:line" ------------------------------------------------------------------------------------ */
 
 /* Import paths in front of names are cut to their last element unless -v. */
 static void shorten(const struct text *text, const char *names, char *buf, size_t size)

@@ -56,8 +56,7 @@ static struct hb_error *read_own_image(struct capture *capture)
 	return capture_read_plan(capture);
 }
 
-/* --- Before, in and after the stop
- * ------------------------------------------------------------------------------------ */
+/* --- Before, in and after the stop ------------------------------------------------------------------------------ */
 
 static struct hb_error *read_arena_presence(struct capture *capture)
 {

@@ -21,7 +21,7 @@ struct capture {
 	bool plan_again;       /* the heap outgrew the plan between rehearsal and stop: start over */
 };
 
-/* --- fetch.c --- */
+/* --- fetch.c ---------------------------------------------------------------------------------------------------- */
 /* Makes len bytes at addr available and returns them, or NULL (unmapped, swapped out, unreadable). Reads 64 KB around
  * what is missing. The pointer stays valid as long as the snapshot. */
 const void *capture_want(struct capture *capture, uint64_t addr, uint64_t len);
@@ -50,7 +50,7 @@ struct hb_error *capture_add_regions(struct capture *capture, bool own_only) HB_
 struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *addr, uint32_t n) HB_MUST_CHECK;
 bool capture_is_own_mapping(const struct capture *capture, size_t index);
 
-/* --- go_walk.c --- */
+/* --- go_walk.c -------------------------------------------------------------------------------------------------- */
 /* Finds the arenas; called before the stop and again in it (new ones are added). */
 struct hb_error *capture_go_arenas(struct capture *capture) HB_MUST_CHECK;
 /* Makes the pointer masks of data and bss available. */

@@ -6,7 +6,7 @@
 
 typedef struct ZSTD_CCtx_s ZSTD_CCtx;
 
-/* --- save_sink.c: a stream of bytes and holes, plain or compressed --- */
+/* --- save_sink.c: a stream of bytes and holes, plain or compressed ---------------------------------------------- */
 struct save_sink {
 	const char *path; /* for messages */
 	int fd;
@@ -24,7 +24,7 @@ struct hb_error *save_hole(struct save_sink *sink, uint64_t len) HB_MUST_CHECK;
 struct hb_error *save_sink_finish(struct save_sink *sink) HB_MUST_CHECK;
 void save_sink_deinit(struct save_sink *sink);
 
-/* --- save_notes.c --- */
+/* --- save_notes.c ----------------------------------------------------------------------------------------------- */
 struct save_bytes {
 	uint8_t *data;
 	size_t len, cap;

@@ -21,7 +21,7 @@ enum { /* cmd/internal/dwarf/dwarf.go, 1.18-1.27 */
 };
 static const uint64_t max_contents = 1ull << 30;
 
-/* --- Build id ---------------------------------------------------------------------------------------------------- */
+/* --- Build id --------------------------------------------------------------------------------------------------- */
 
 static void note_build_id(Elf_Data *data, char go_id[128], char gnu_id[128])
 {
@@ -49,7 +49,7 @@ static void read_build_ids(Elf *elf, char go_id[128], char gnu_id[128])
 	}
 }
 
-/* --- Opening ----------------------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------------------------- */
 
 static bool has_section(Elf *elf, uint32_t type)
 {
@@ -151,7 +151,7 @@ const char *hb_elf_image_build_id(const struct hb_elf_image *image)
 	return image->build_id;
 }
 
-/* --- Sections ---------------------------------------------------------------------------------------------------- */
+/* --- Sections --------------------------------------------------------------------------------------------------- */
 
 /* "a|b|c" lists name. */
 static bool is_listed(const char *names, const char *name)
@@ -237,7 +237,7 @@ bool hb_elf_image_contents(const struct hb_elf_image *image, const char *names, 
 	return true;
 }
 
-/* --- Symbols ----------------------------------------------------------------------------------------------------- */
+/* --- Symbols ---------------------------------------------------------------------------------------------------- */
 
 static bool is_writable_section(Elf *elf, size_t index)
 {
@@ -282,7 +282,7 @@ struct hb_error *hb_elf_image_objects(const struct hb_elf_image *image,
 	return NULL;
 }
 
-/* --- DWARF variables --------------------------------------------------------------------------------------------- */
+/* --- DWARF variables -------------------------------------------------------------------------------------------- */
 
 /* A location that is one fixed address. Go writes it as a plain block even in DWARF 5, where libdw does not take that
  * for a location (cmd/internal/dwarf/dwarf.go, DW_ABRV_VARIABLE: DW_FORM_block1, 1.18-1.27). */

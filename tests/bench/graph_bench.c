@@ -12,7 +12,7 @@
 
 #include <stdio.h>
 
-/* --- Random numbers ---------------------------------------------------------------------------------------------- */
+/* --- Random numbers --------------------------------------------------------------------------------------------- */
 
 static uint64_t random_state = 1;
 
@@ -24,7 +24,7 @@ static uint32_t below(uint32_t n)
 	return (uint32_t)(((z ^ z >> 31) >> 32) * n >> 32);
 }
 
-/* --- Allocating -------------------------------------------------------------------------------------------------- */
+/* --- Allocating ------------------------------------------------------------------------------------------------- */
 
 static struct synthetic_heap synthetic;
 static struct hb_roots roots;
@@ -115,7 +115,7 @@ static void point(struct object from, uint64_t word, struct object to)
 	synthetic_store(&synthetic, from.span, from.slot, word, hb_heap_slot_addr(to.span, to.slot));
 }
 
-/* --- Structures -------------------------------------------------------------------------------------------------- */
+/* --- Structures ------------------------------------------------------------------------------------------------- */
 
 static uint32_t nroots;
 
@@ -252,7 +252,7 @@ static void make_heap(uint32_t n)
 	synthetic_finish(&synthetic);
 }
 
-/* --- Measuring --------------------------------------------------------------------------------------------------- */
+/* --- Measuring -------------------------------------------------------------------------------------------------- */
 
 static uint64_t status_bytes(const char *field)
 {

@@ -154,7 +154,7 @@ static void print_classes(const struct process *process)
 	hb_arena_deinit(&arena);
 }
 
-/* --- Against the allocator's own notes --------------------------------------------------------------------------- */
+/* --- Against the allocator's own notes -------------------------------------------------------------------------- */
 
 static const uint64_t shadow_start = 0x600000000000, shadow_heap = 0xc000000000,
                       shadow_size = 1ull << 33; /* shadow.py */

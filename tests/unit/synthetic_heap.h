@@ -56,6 +56,6 @@ void synthetic_finish(struct synthetic_heap *s);
 
 uint64_t synthetic_addr(const struct synthetic_heap *s, uint32_t slot);
 
-/* --- Roots ------------------------------------------------------------------------------------------------------- */
+/* --- Roots ------------------------------------------------------------------------------------------------------ */
 uint32_t synthetic_root(struct hb_roots *roots, uint8_t phase, uint32_t parent);
 void synthetic_root_edge(struct hb_roots *roots, uint32_t node, uint64_t value); /* by rising node */

@@ -81,7 +81,7 @@ static int teardown(void **state)
 	return 0;
 }
 
-/* --- An assembler of a few instructions -------------------------------------------------------------------------- */
+/* --- An assembler of a few instructions ------------------------------------------------------------------------- */
 
 static void emit(struct program *p, size_t n, const uint8_t *bytes)
 {
@@ -132,7 +132,7 @@ static void ret(struct program *p)
 	EMIT(p, 0xc3);
 }
 
-/* --- Running and looking ----------------------------------------------------------------------------------------- */
+/* --- Running and looking ---------------------------------------------------------------------------------------- */
 
 static void track(struct program *p)
 {
@@ -161,7 +161,7 @@ static void assert_no_vote(struct program *p)
 	assert_int_equal(p->sink.votes.len, 0);
 }
 
-/* --- What is learned --------------------------------------------------------------------------------------------- */
+/* --- What is learned -------------------------------------------------------------------------------------------- */
 
 static void test_references(void **state)
 {
@@ -351,7 +351,7 @@ static void test_a_number_is_no_address(void **state)
 	assert_no_vote(p);
 }
 
-/* --- Hostile bytes ----------------------------------------------------------------------------------------------- */
+/* --- Hostile bytes ---------------------------------------------------------------------------------------------- */
 
 static uint32_t next_random(uint64_t *seed)
 {

@@ -15,7 +15,7 @@ static void assert_ok(struct hb_error *err)
 		fail_msg("%s", err->message);
 }
 
-/* --- Heaps of one-page spans, all slots allocated ---------------------------------------------------------------- */
+/* --- Heaps of one-page spans, all slots allocated --------------------------------------------------------------- */
 
 struct builder {
 	struct synthetic_heap synthetic;
@@ -101,7 +101,7 @@ static uint32_t dominator_slot(const struct hb_graph *graph, uint32_t slot)
 	return graph->slot_of[hb_graph_dominator_of_slot(graph, slot)];
 }
 
-/* --- Deep -------------------------------------------------------------------------------------------------------- */
+/* --- Deep ------------------------------------------------------------------------------------------------------- */
 
 /* A list of n nodes with a value each; the values are pushed before `next` and so wait on the stack. */
 static void test_deep_list(void **state)
@@ -214,7 +214,7 @@ static void test_double_list(void **state)
 	builder_destroy(&b);
 }
 
-/* --- Wide -------------------------------------------------------------------------------------------------------- */
+/* --- Wide ------------------------------------------------------------------------------------------------------- */
 
 /* Two arrays of 100,000 objects each, every other one of which the second array has too. */
 static void test_wide(void **state)
@@ -294,7 +294,7 @@ static void test_object_over_arenas(void **state)
 	synthetic_destroy(&s);
 }
 
-/* --- Roots ------------------------------------------------------------------------------------------------------- */
+/* --- Roots ------------------------------------------------------------------------------------------------------ */
 
 /* Goroutines of two groups: what two goroutines of a group share belongs to the group, what both groups share to
  * nobody; nodes of the groups alternate. */

@@ -17,7 +17,7 @@ static void assert_ok(struct hb_error *err)
 		fail_msg("%s", err->message);
 }
 
-/* --- Random heaps ------------------------------------------------------------------------------------------------ */
+/* --- Random heaps ----------------------------------------------------------------------------------------------- */
 
 struct compared {
 	const struct random_heap *r;

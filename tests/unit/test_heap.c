@@ -20,7 +20,7 @@ static enum hb_error_code code_of(struct hb_error *err)
 	return code;
 }
 
-/* --- Masks ------------------------------------------------------------------------------------------------------- */
+/* --- Masks ------------------------------------------------------------------------------------------------------ */
 
 static void test_masks(void **state)
 {
@@ -49,7 +49,7 @@ static void test_masks(void **state)
 	hb_heap_destroy(heap);
 }
 
-/* --- Pointer words ----------------------------------------------------------------------------------------------- */
+/* --- Pointer words ---------------------------------------------------------------------------------------------- */
 
 enum { MAX_WORDS = 6000 };
 
@@ -155,7 +155,7 @@ static void test_types(void **state)
 		}
 }
 
-/* --- Tables that contradict themselves --------------------------------------------------------------------------- */
+/* --- Tables that contradict themselves -------------------------------------------------------------------------- */
 
 /* Makes the tables wrong in one way; false: there is no such way. */
 static bool spoil(struct hb_heap *heap, unsigned way)
