@@ -300,6 +300,16 @@ static struct hb_error *attempt(struct capture *capture, struct hb_snapshot **re
 	return err;
 }
 
+/* A program that is only just being started, or replaced by execve, is not all there when it is looked at first. */
+static bool was_still_loading(struct hb_target *target, const struct hb_error *err)
+{
+	size_t before = target->nmappings;
+	if (err->code != HB_ERR_UNSUPPORTED || target->kind != HB_TARGET_LIVE || hb_interrupted())
+		return false;
+	hb_error_destroy(target->ops->refresh_mappings(target));
+	return target->nmappings != before;
+}
+
 struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options,
                             struct hb_snapshot **ret)
 {
@@ -307,7 +317,7 @@ struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_op
 	for (unsigned tries = 3;; tries--) {
 		struct capture capture = {.target = target, .options = options ? options : &defaults};
 		struct hb_error *err = attempt(&capture, ret);
-		if (!err || !capture.plan_again || tries == 1)
+		if (!err || tries == 1 || (!capture.plan_again && !was_still_loading(target, err)))
 			return hb_core_explain(target, err);
 		hb_error_destroy(err);
 		TRY(target->ops->refresh_mappings(target));

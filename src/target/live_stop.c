@@ -13,7 +13,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
@@ -32,43 +31,52 @@
 struct reaper {
 	struct hb_live *live;
 	pthread_t thread;
-	bool started;
-	atomic_bool done;
+	pthread_cond_t wake; /* with live->held_lock */
+	bool done;
 };
+
+static bool has_ended(int tid)
+{
+	/* WNOWAIT: waitid tells of ptrace stops whatever it is asked for, and those are not to be taken away here. */
+	siginfo_t info = {0};
+	if (waitid(P_PID, (id_t)tid, &info, WEXITED | WNOHANG | WNOWAIT | __WALL) || !info.si_pid)
+		return false;
+	return info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED;
+}
 
 static void *reap(void *arg)
 {
 	struct reaper *reaper = arg;
 	struct hb_live *live = reaper->live;
-	while (!atomic_load(&reaper->done)) {
-		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-		pthread_mutex_lock(&live->held_lock);
+	pthread_mutex_lock(&live->held_lock);
+	while (!reaper->done) {
+		struct timespec until;
+		clock_gettime(CLOCK_REALTIME, &until);
+		until.tv_nsec += 1000000;
+		until.tv_sec += until.tv_nsec / 1000000000;
+		until.tv_nsec %= 1000000000;
+		if (pthread_cond_timedwait(&reaper->wake, &live->held_lock, &until) != ETIMEDOUT)
+			continue;
 		for (size_t i = 0; i < live->held.len; i++) {
-			siginfo_t info;
-			waitid(P_PID, (id_t)live->held.data[i].tid, &info, WEXITED | WNOHANG | __WALL);
+			int tid = live->held.data[i].tid;
+			if (has_ended(tid))
+				waitpid(tid, NULL, WNOHANG | __WALL);
 		}
-		pthread_mutex_unlock(&live->held_lock);
 	}
-	return NULL;
-}
-
-static struct hb_error *start_reaper(struct reaper *reaper)
-{
-	if (pthread_create(&reaper->thread, NULL, reap, reaper))
-		return hb_error_nomem();
-	reaper->started = true;
+	pthread_mutex_unlock(&live->held_lock);
 	return NULL;
 }
 
 static void stop_reaper(struct reaper *reaper)
 {
-	atomic_store(&reaper->done, true);
-	if (reaper->started)
-		pthread_join(reaper->thread, NULL);
+	pthread_mutex_lock(&reaper->live->held_lock);
+	reaper->done = true;
+	pthread_cond_signal(&reaper->wake);
+	pthread_mutex_unlock(&reaper->live->held_lock);
+	pthread_join(reaper->thread, NULL);
 }
 
-/* --- Threads that are held -------------------------------------------------------------------------------------------
- */
+/* --- Threads that are held ---------------------------------------------------------------------------------------- */
 
 static bool add_held(struct hb_live *live, int tid)
 {
@@ -293,8 +301,9 @@ static struct hb_error *stop_once(struct hb_live *live, uint64_t max_wait_ns, bo
 
 static struct hb_error *stop_with_reaper(struct hb_live *live, uint64_t max_wait_ns, bool *late)
 {
-	struct reaper reaper = {.live = live};
-	TRY(start_reaper(&reaper));
+	struct reaper reaper = {.live = live, .wake = PTHREAD_COND_INITIALIZER};
+	if (pthread_create(&reaper.thread, NULL, reap, &reaper))
+		return hb_error_nomem();
 	struct hb_error *err = stop_once(live, max_wait_ns, late);
 	stop_reaper(&reaper);
 	return err;

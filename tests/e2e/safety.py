@@ -185,7 +185,7 @@ def unstoppable_thread():
 
 def replaced_program(program):
     """A target that calls execve all the time: a whole report on one of its lives, or the news that it has ended or not begun."""
-    outcomes, news = {}, {0: "", 3: "ended|exited|zombie|cannot be read", 4: "may not have started"}
+    outcomes, news = {}, {0: "", 3: "ended|exited|zombie|cannot be read", 4: "Go program"}
     for i in range(100):
         target = Process(program, f"-replace={5 + i % 40}ms", "-records=20000", stdin=subprocess.PIPE)
         target.wait_for("ready")
