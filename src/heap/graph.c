@@ -153,12 +153,10 @@ struct hb_error *hb_graph_build(const struct hb_heap *heap, const struct hb_root
 
 uint32_t hb_graph_dominator_of_slot(const struct hb_graph *graph, uint32_t slot)
 {
-	const struct hb_heap *heap = graph->heap;
-	if (!slot || slot > heap->nslots || !graph->number[slot])
+	if (!slot || slot > graph->heap->nslots || !graph->number[slot])
 		return 0;
 	uint32_t number = graph->number[slot];
-	bool leaf = heap->spans[hb_heap_span_of_slot(heap, slot)].kind == HB_SPAN_NOSCAN;
-	return leaf ? number : graph->idom[number];
+	return graph->slot_of[number] == slot ? graph->idom[number] : number; /* leaves have their dominator's number */
 }
 
 /* --- The invariant ---------------------------------------------------------------------------------------------- */
