@@ -52,6 +52,7 @@ struct hb_tree_builder {
 	HB_VEC(uint32_t) work; /* numbers whose children belong to this row */
 	struct pending current;
 	uint64_t merged; /* objects of the row's own type below its members: a list or tree */
+	uint64_t found;  /* children of the member that is looked at */
 	uint64_t steps;
 };
 
@@ -226,6 +227,7 @@ static struct hb_error *add_child(struct hb_tree_builder *tree, uint32_t slot, u
 	uint32_t class = tree->builder->class_of[slot];
 	bool leaf = graph->slot_of[graph->number[slot]] != slot;
 	tree->seen[slot >> 6] |= UINT64_C(1) << (slot & 63);
+	tree->found++;
 	if (is_root_itself)
 		return merge_into_root(tree, slot, leaf);
 	if (!leaf && is_more_of_the_same(tree, slot, class)) {
@@ -285,7 +287,7 @@ static struct hb_error *follow_root(struct hb_tree_builder *tree, uint32_t numbe
 	return NULL;
 }
 
-static struct hb_error *follow_object(struct hb_tree_builder *tree, uint32_t number)
+static struct hb_error *follow_object(struct hb_tree_builder *tree, uint32_t number, uint64_t dominated)
 {
 	const struct hb_heap *heap = tree->builder->analysis->heap;
 	uint32_t slot = tree->builder->analysis->graph->slot_of[number];
@@ -296,7 +298,8 @@ static struct hb_error *follow_object(struct hb_tree_builder *tree, uint32_t num
 	uint64_t nwords = span->elem_size / 8;
 	struct hb_pointers pointers = hb_pointers_of(heap, span->kind, at, nwords, span->large_type);
 	for (uint64_t start = 0; start < nwords; start += 64) {
-		for (uint64_t bits = hb_pointers_window(&pointers, start); bits; bits &= bits - 1) {
+		uint64_t bits = hb_pointers_window(&pointers, start);
+		for (; bits && tree->found < dominated; bits &= bits - 1) {
 			uint64_t offset = (start + (uint64_t)__builtin_ctzll(bits)) * 8;
 			uint32_t child = hb_heap_slot(heap, hb_load_u64(pointers.bytes + offset)), label;
 			if (!is_new_child(tree, child, number))
@@ -325,15 +328,46 @@ static struct hb_error *follow_indirect(struct hb_tree_builder *tree, uint32_t n
 	return NULL;
 }
 
+static uint64_t count_dominated(const struct hb_dominator_tree *dominators, uint32_t number)
+{
+	uint64_t n = dominators->leaf_start[number + 1] - dominators->leaf_start[number];
+	for (uint32_t child = dominators->first_child[number]; child; child = dominators->next_sibling[child])
+		n++;
+	return n;
+}
+
+/* The tree is mostly walked in the order of the search, so what comes soon has the numbers that follow. */
+static void fetch_ahead(const struct hb_tree_builder *tree, uint32_t number)
+{
+	enum { AHEAD = 12 };
+	const struct hb_analysis *analysis = tree->builder->analysis;
+	const struct hb_graph *graph = analysis->graph;
+	uint32_t slot = number + AHEAD <= graph->count ? graph->slot_of[number + AHEAD] : 0;
+	uint64_t at;
+	if (!slot)
+		return;
+	__builtin_prefetch(&graph->number[slot]);
+	__builtin_prefetch(&tree->seen[slot >> 6], 1);
+	__builtin_prefetch(&tree->builder->class_of[slot]);
+	if (hb_heap_page(analysis->heap, hb_heap_slot_addr(hb_builder_span(tree->builder, slot), slot), &at))
+		__builtin_prefetch(analysis->heap->memory + at);
+}
+
+/* Most objects dominate nothing, and what most others dominate is found early: the rest of them is not read. */
 static struct hb_error *expand(struct hb_tree_builder *tree, uint32_t number)
 {
+	uint64_t dominated = count_dominated(tree->builder->analysis->tree, number);
+	tree->found = 0;
+	fetch_ahead(tree, number);
 	if (!(++tree->steps & 0xffff) && hb_interrupted())
 		return hb_interrupted_error();
+	if (!dominated)
+		return NULL;
 	if (hb_graph_is_root(tree->builder->analysis->graph, number))
 		TRY(follow_root(tree, number));
 	else
-		TRY(follow_object(tree, number));
-	return follow_indirect(tree, number);
+		TRY(follow_object(tree, number, dominated));
+	return tree->found < dominated ? follow_indirect(tree, number) : NULL;
 }
 
 /* --- Rows ------------------------------------------------------------------------------------------------------- */
