@@ -278,9 +278,7 @@ static struct hb_error *run(struct capture *capture)
 static struct hb_error *unless_gone(struct capture *capture, struct hb_error *err)
 {
 	const struct hb_target *target = capture->target;
-	if (!err || err->code == HB_ERR_INTERRUPTED || target->kind != HB_TARGET_LIVE)
-		return err;
-	if (!hb_target_has_ended(target))
+	if (!err || err->code == HB_ERR_INTERRUPTED || !hb_target_has_ended(target))
 		return err;
 	hb_error_destroy(err);
 	return hb_error_create(HB_ERR_GONE, "the program of process %d ended while it was examined", target->pid);
@@ -301,13 +299,9 @@ static struct hb_error *attempt(struct capture *capture, struct hb_snapshot **re
 }
 
 /* A program that is only just being started, or replaced by execve, is not all there when it is looked at first. */
-static bool was_still_loading(struct hb_target *target, const struct hb_error *err)
+static bool may_still_load(const struct hb_target *target, const struct hb_error *err)
 {
-	size_t before = target->nmappings;
-	if (err->code != HB_ERR_UNSUPPORTED || target->kind != HB_TARGET_LIVE || hb_interrupted())
-		return false;
-	hb_error_destroy(target->ops->refresh_mappings(target));
-	return target->nmappings != before;
+	return err->code == HB_ERR_UNSUPPORTED && target->kind == HB_TARGET_LIVE && !hb_interrupted();
 }
 
 struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options,
@@ -317,10 +311,16 @@ struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_op
 	for (unsigned tries = 3;; tries--) {
 		struct capture capture = {.target = target, .options = options ? options : &defaults};
 		struct hb_error *err = attempt(&capture, ret);
-		if (!err || tries == 1 || (!capture.plan_again && !was_still_loading(target, err)))
+		if (!err || tries == 1 || (!capture.plan_again && !may_still_load(target, err)))
 			return hb_core_explain(target, err);
+		size_t nmappings = target->nmappings;
+		struct hb_error *failed = target->ops->refresh_mappings(target);
+		if (!capture.plan_again && (failed || target->nmappings == nmappings)) {
+			hb_error_destroy(failed);
+			return hb_core_explain(target, err);
+		}
 		hb_error_destroy(err);
-		TRY(target->ops->refresh_mappings(target));
+		TRY(failed);
 	}
 }
 
