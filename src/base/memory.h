@@ -14,6 +14,21 @@
 #define hb_mul_overflows(a, b, ret) __builtin_mul_overflow(a, b, ret)
 #define hb_add_overflows(a, b, ret) __builtin_add_overflow(a, b, ret)
 
+/* Of n things, those for which `before` holds being first: the index of the first one for which it does not, n when there is
+ * none. `before` is an expression in i, the index to look at. */
+#define hb_partition_point(n, i, before)                            \
+	({                                                          \
+		typeof((n) + 0) low_ = 0, high_ = (n);              \
+		while (low_ < high_) {                              \
+			typeof(low_) i = low_ + (high_ - low_) / 2; \
+			if (before)                                 \
+				low_ = i + 1;                       \
+			else                                        \
+				high_ = i;                          \
+		}                                                   \
+		low_;                                               \
+	})
+
 #define hb_countof(array) (sizeof(array) / sizeof((array)[0]))
 #define hb_min(a, b)      ((a) < (b) ? (a) : (b))
 #define hb_max(a, b)      ((a) > (b) ? (a) : (b))

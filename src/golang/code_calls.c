@@ -298,13 +298,6 @@ const struct hb_code_func *hb_code_func_starting(const struct hb_code_funcs *fun
 	if (addr < funcs->text)
 		return NULL;
 	uint64_t start = addr - funcs->text;
-	uint32_t low = 0, high = funcs->n;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (funcs->list[middle].start < start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	uint32_t low = hb_partition_point(funcs->n, i, funcs->list[i].start < start);
 	return low < funcs->n && funcs->list[low].start == start ? &funcs->list[low] : NULL;
 }

@@ -6,14 +6,7 @@
 
 size_t hb_naming_piece_at(const struct hb_naming *naming, uint64_t addr)
 {
-	size_t low = 0, high = naming->pieces.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (naming->pieces.data[middle].addr <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(naming->pieces.len, i, naming->pieces.data[i].addr <= addr);
 	if (!low || addr - naming->pieces.data[low - 1].addr >= naming->pieces.data[low - 1].size)
 		return SIZE_MAX;
 	return low - 1;
@@ -21,14 +14,7 @@ size_t hb_naming_piece_at(const struct hb_naming *naming, uint64_t addr)
 
 const struct hb_global *hb_globals_at(const struct hb_globals *globals, uint64_t addr)
 {
-	size_t low = 0, high = globals->n;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (globals->list[middle].addr <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(globals->n, i, globals->list[i].addr <= addr);
 	if (!low || addr - globals->list[low - 1].addr >= globals->list[low - 1].size)
 		return NULL;
 	return &globals->list[low - 1];

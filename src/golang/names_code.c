@@ -8,14 +8,8 @@
 
 void hb_naming_refs(const struct hb_naming *naming, uint64_t from, uint64_t to, size_t *first, size_t *last)
 {
-	size_t low = 0, high = naming->facts ? naming->facts->refs.len : 0;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (naming->facts->refs.data[middle].data < from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(naming->facts ? naming->facts->refs.len : 0, i,
+	                                naming->facts->refs.data[i].data < from);
 	*first = low;
 	while (naming->facts && low < naming->facts->refs.len && naming->facts->refs.data[low].data < to)
 		low++;
@@ -360,14 +354,7 @@ struct hb_error *hb_naming_describe(struct hb_naming *naming)
 static bool leads_to_data(const struct hb_naming *naming, const struct hb_piece *piece)
 {
 	const struct hb_go_module *module = &naming->go->modules[0];
-	size_t low = 0, high = naming->by_holder.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (naming->by_holder.data[middle].at < piece->addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(naming->by_holder.len, i, naming->by_holder.data[i].at < piece->addr);
 	for (; low < naming->by_holder.len && naming->by_holder.data[low].at < piece->addr + piece->size; low++) {
 		uint64_t target = naming->by_holder.data[low].target;
 		if ((target >= module->data && target < module->edata) ||

@@ -39,14 +39,7 @@ static struct hb_error *drop_contradictions(struct layout *layout)
 		return hb_error_nomem();
 	struct known *list = layout->known.data;
 	for (size_t i = 0; i < n; i++) {
-		size_t low = 0, high = longest;
-		while (low < high) {
-			size_t middle = low + (high - low) / 2;
-			if (list[ends[middle]].size <= list[i].size)
-				low = middle + 1;
-			else
-				high = middle;
-		}
+		size_t low = hb_partition_point(longest, middle, list[ends[middle]].size <= list[i].size);
 		before[i] = low ? ends[low - 1] : SIZE_MAX;
 		ends[low] = i;
 		longest = hb_max(longest, low + 1);
@@ -95,14 +88,7 @@ enum { WITNESSES = 3 };
 static bool locate(const struct layout *layout, uint64_t addr, uint64_t *start, uint64_t *most)
 {
 	const struct known *list = layout->known.data;
-	size_t low = 0, high = layout->known.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (list[middle].addr <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(layout->known.len, i, list[i].addr <= addr);
 	/* list[low − 1] begins at or below addr, list[low] above. */
 	if (low && addr - list[low - 1].addr < list[low - 1].size) {
 		*start = list[low - 1].addr;

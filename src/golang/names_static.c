@@ -68,14 +68,7 @@ struct hb_error *hb_naming_find_pointers(struct hb_naming *naming)
 
 void hb_naming_pointers(const struct hb_naming *naming, uint64_t from, uint64_t to, size_t *first, size_t *last)
 {
-	size_t low = 0, high = naming->pointers.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (naming->pointers.data[middle].target < from)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(naming->pointers.len, i, naming->pointers.data[i].target < from);
 	*first = low;
 	while (low < naming->pointers.len && naming->pointers.data[low].target < to)
 		low++;

@@ -93,14 +93,7 @@ static void read_votes(const struct typer *typer, uint64_t addr, struct opinion 
 {
 	const struct hb_code_facts *facts = typer->naming->facts;
 	const struct hb_types *types = typer->types;
-	size_t low = 0, high = facts->votes.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (facts->votes.data[middle].data < addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(facts->votes.len, i, facts->votes.data[i].data < addr);
 	for (; low < facts->votes.len && facts->votes.data[low].data == addr; low++) {
 		ret->partial |= facts->votes.data[low].partial;
 		uint32_t id = public_type(typer, hb_types_find(types, facts->votes.data[low].type));

@@ -71,14 +71,7 @@ bool hb_go_func_at(const struct hb_go *go, uint64_t pc, struct hb_go_func *ret)
 	uint32_t target = (uint32_t)(pc - module->text);
 	uint32_t n = (uint32_t)hb_min(module->nftab, module->ftab.len / 8);
 	/* The last entry that starts at or before pc. */
-	uint32_t low = 0, high = n;
-	while (low < high) {
-		uint32_t middle = low + (high - low) / 2;
-		if (hb_load_u32(module->ftab.data + (uint64_t)middle * 8) <= target)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	uint32_t low = hb_partition_point(n, i, hb_load_u32(module->ftab.data + (uint64_t)i * 8) <= target);
 	return low > 0 && hb_go_func_by_index(go, module, low - 1, ret) && pc < ret->end;
 }
 

@@ -105,14 +105,7 @@ static int by_address(const void *a, const void *b)
 
 static struct object *object_at(struct scan *scan, uint64_t addr)
 {
-	size_t low = 0, high = scan->objects.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (scan->objects.data[middle].addr <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(scan->objects.len, i, scan->objects.data[i].addr <= addr);
 	if (low == 0)
 		return NULL;
 	struct object *object = &scan->objects.data[low - 1];

@@ -17,14 +17,7 @@ static uint32_t type_from_code(const struct hb_typer *typer, uint64_t fn)
 {
 	if (!typer->facts)
 		return 0;
-	size_t low = 0, high = typer->facts->closures.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (typer->facts->closures.data[middle].fn < fn)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(typer->facts->closures.len, i, typer->facts->closures.data[i].fn < fn);
 	if (low == typer->facts->closures.len || typer->facts->closures.data[low].fn != fn)
 		return 0;
 	return hb_types_find(typer->types, typer->facts->closures.data[low].type);

@@ -177,14 +177,7 @@ static bool has_at(const struct hb_types *types, uint32_t outer, uint64_t offset
 static bool parts_agree(const struct layouts *layouts, uint64_t addr, uint64_t slot_size, uint32_t candidate)
 {
 	const struct hb_types *types = layouts->typer->types;
-	size_t low = 0, high = layouts->nparts;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (layouts->parts[middle].addr < addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(layouts->nparts, i, layouts->parts[i].addr < addr);
 	for (; low < layouts->nparts && layouts->parts[low].addr < addr + slot_size; low++) {
 		uint64_t offset = (layouts->parts[low].addr - addr) % types->list[candidate].size;
 		if (!has_at(types, candidate, offset, layouts->parts[low].type))
@@ -234,17 +227,12 @@ static void look_up(struct layouts *layouts, uint64_t bits, uint64_t slot_size)
 	if (layouts->last_bits == bits && layouts->last_size == slot_size)
 		return;
 	struct arrangement key = {.bits = bits, .slot_size = (uint32_t)slot_size};
-	size_t low = 0, high = layouts->arrangements.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (compare_arrangements(&layouts->arrangements.data[middle], &key) < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(layouts->arrangements.len, i,
+	                                compare_arrangements(&layouts->arrangements.data[i], &key) < 0);
+	size_t end = low;
 	uint64_t total = 0;
-	for (high = low; high < layouts->arrangements.len; high++) {
-		const struct arrangement *at = &layouts->arrangements.data[high];
+	for (; end < layouts->arrangements.len; end++) {
+		const struct arrangement *at = &layouts->arrangements.data[end];
 		if (at->bits != bits || at->slot_size != slot_size)
 			break;
 		total += layouts->list.data[at->layout].n;
@@ -252,7 +240,7 @@ static void look_up(struct layouts *layouts, uint64_t bits, uint64_t slot_size)
 	layouts->last_bits = bits;
 	layouts->last_size = slot_size;
 	layouts->first = layouts->arrangements.data + low;
-	layouts->end = total > MAX_CANDIDATES ? layouts->first : layouts->arrangements.data + high;
+	layouts->end = total > MAX_CANDIDATES ? layouts->first : layouts->arrangements.data + end;
 }
 
 /* Adds a candidate; a go.shape type counts only when no other type has its layout. */

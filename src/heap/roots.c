@@ -8,6 +8,11 @@ void hb_roots_deinit(struct hb_roots *roots)
 	hb_arena_deinit(&roots->arena);
 }
 
+size_t hb_roots_first_edge(const struct hb_roots *roots, uint32_t node)
+{
+	return hb_partition_point(roots->edges.len, i, roots->edges.data[i].node < node);
+}
+
 bool hb_roots_are_valid(const struct hb_roots *roots)
 {
 	if (roots->nodes.len >= HB_ROOT_NONE)

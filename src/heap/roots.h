@@ -51,4 +51,6 @@ struct hb_roots {
 	struct hb_arena arena;
 };
 void hb_roots_deinit(struct hb_roots *roots);
+/* Index of the first edge of a node or a later one. */
+size_t hb_roots_first_edge(const struct hb_roots *roots, uint32_t node);
 bool hb_roots_are_valid(const struct hb_roots *roots);

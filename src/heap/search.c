@@ -284,24 +284,11 @@ static void number_roots(struct search *s, const struct hb_roots *roots)
 	s->floor = s->count;
 }
 
-/* First edge of a root node or a later one. */
-static size_t first_edge(const struct hb_roots *roots, uint32_t node)
-{
-	size_t low = 0, high = roots->edges.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (roots->edges.data[middle].node < node)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static struct hb_error *visit_root(struct search *s, uint32_t node)
 {
 	const struct hb_roots *roots = s->build->roots;
-	for (size_t i = first_edge(roots, node); i < roots->edges.len && roots->edges.data[i].node == node; i++) {
+	for (size_t i = hb_roots_first_edge(roots, node); i < roots->edges.len && roots->edges.data[i].node == node;
+	     i++) {
 		if (!stack_reserve(s, 1))
 			return hb_error_nomem();
 		follow(s, roots->edges.data[i].value, hb_graph_root_number(node));

@@ -59,14 +59,7 @@ static struct hb_large_array *find(struct scanner *scanner, uint64_t addr)
 	    !(scanner->pages[at >> (HB_HEAP_PAGE_SHIFT + 6)] >> (at >> HB_HEAP_PAGE_SHIFT & 63) & 1))
 		return NULL;
 	uint32_t slot = hb_heap_slot(heap, addr);
-	size_t low = 0, high = scanner->arrays->list.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (scanner->arrays->list.data[middle].slot < slot)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(scanner->arrays->list.len, i, scanner->arrays->list.data[i].slot < slot);
 	struct hb_large_array *array = &scanner->arrays->list.data[low];
 	return slot && low < scanner->arrays->list.len && array->slot == slot ? array : NULL;
 }

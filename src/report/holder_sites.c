@@ -11,14 +11,7 @@ bool hb_sample_of_slot(const struct hb_report_builder *builder, uint32_t slot, u
 	if (!builder->sampled || !(builder->sampled[slot >> 6] >> (slot & 63) & 1))
 		return false;
 	const struct hb_alloc_sites *sites = builder->analysis->sites;
-	size_t low = 0, high = sites->samples.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (sites->samples.data[middle].slot < slot)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(sites->samples.len, i, sites->samples.data[i].slot < slot);
 	*ret = (uint32_t)low;
 	return low < sites->samples.len && sites->samples.data[low].slot == slot;
 }

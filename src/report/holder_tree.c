@@ -254,26 +254,14 @@ static bool is_new_child(const struct hb_tree_builder *tree, uint32_t slot, uint
 
 /* --- Children of one member ------------------------------------------------------------------------------------- */
 
-static size_t first_edge(const struct hb_roots *roots, uint32_t node)
-{
-	size_t low = 0, high = roots->edges.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (roots->edges.data[middle].node < node)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
 static struct hb_error *follow_root(struct hb_tree_builder *tree, uint32_t number)
 {
 	const struct hb_analysis *analysis = tree->builder->analysis;
 	uint32_t index = number - 2;
 	const struct hb_root_node *node = &analysis->roots.nodes.data[index];
 	uint32_t type = node->type ? hb_types_find(analysis->types, node->type) : 0;
-	size_t first = first_edge(&analysis->roots, index), end = first_edge(&analysis->roots, index + 1);
+	size_t first = hb_roots_first_edge(&analysis->roots, index),
+	       end = hb_roots_first_edge(&analysis->roots, index + 1);
 	for (size_t i = first; i < end; i++) {
 		const struct hb_root_edge *edge = &analysis->roots.edges.data[i];
 		uint32_t slot = hb_heap_slot(analysis->heap, edge->value), label = LABEL_NONE;

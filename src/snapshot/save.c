@@ -92,14 +92,7 @@ static uint32_t mapping_flags(const struct hb_mapping *mapping)
 static struct hb_error *add_region_segments(struct save *save, const struct hb_region *region, uint64_t gap)
 {
 	const struct hb_snapshot *snapshot = save->snapshot;
-	size_t low = 0, high = snapshot->nmappings;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (snapshot->mappings[middle].end <= region->start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(snapshot->nmappings, i, snapshot->mappings[i].end <= region->start);
 	for (uint64_t at = region->start; at < region->end;) {
 		while (low < snapshot->nmappings && snapshot->mappings[low].end <= at)
 			low++;

@@ -37,14 +37,7 @@ void hb_snapshot_destroyp(struct hb_snapshot **snapshot)
 
 const struct hb_region *hb_snapshot_region(const struct hb_snapshot *snapshot, uint64_t addr)
 {
-	size_t low = 0, high = snapshot->nregions;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (snapshot->regions[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(snapshot->nregions, i, snapshot->regions[i].end <= addr);
 	if (low == snapshot->nregions || snapshot->regions[low].start > addr)
 		return NULL;
 	return &snapshot->regions[low];
@@ -52,14 +45,8 @@ const struct hb_region *hb_snapshot_region(const struct hb_snapshot *snapshot, u
 
 static const void *piece_at(const struct hb_snapshot *snapshot, uint64_t addr, uint64_t len)
 {
-	size_t low = 0, high = snapshot->npieces;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (snapshot->pieces[middle].start + snapshot->pieces[middle].len <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low =
+	        hb_partition_point(snapshot->npieces, i, snapshot->pieces[i].start + snapshot->pieces[i].len <= addr);
 	if (low == snapshot->npieces || snapshot->pieces[low].start > addr)
 		return NULL;
 	const struct hb_snapshot_piece *piece = &snapshot->pieces[low];

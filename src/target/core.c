@@ -58,14 +58,7 @@ static struct hb_error *core_resume(struct hb_target *target)
 
 static const struct hb_core_extent *extent_at_or_after(const struct hb_core *core, uint64_t addr)
 {
-	size_t low = 0, high = core->extents.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (core->extents.data[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_core_first_extent(core, addr);
 	return low < core->extents.len ? &core->extents.data[low] : NULL;
 }
 

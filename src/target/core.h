@@ -110,6 +110,8 @@ struct hb_error *hb_core_explain(const struct hb_target *target, struct hb_error
 /* What the core knows about each of npages pages from start: enum hb_page_state (snapshot.h) values. */
 void hb_core_page_states(const struct hb_core *core, uint64_t start, size_t npages, uint8_t *ret);
 
+/* Index of the first extent that ends after addr. core_extent.c. */
+size_t hb_core_first_extent(const struct hb_core *core, uint64_t addr);
 /* The descriptor that holds an extent's bytes (borrowed). */
 int hb_core_extent_fd(const struct hb_core *core, const struct hb_core_extent *extent);
 

@@ -127,17 +127,9 @@ static struct hb_error *build_extents(struct hb_core *core)
 	return err;
 }
 
-static size_t first_extent_after(const struct hb_core *core, uint64_t addr)
+size_t hb_core_first_extent(const struct hb_core *core, uint64_t addr)
 {
-	size_t low = 0, high = core->extents.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (core->extents.data[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
+	return hb_partition_point(core->extents.len, i, core->extents.data[i].end <= addr);
 }
 
 /* --- Page states ---------------------------------------------------------------------------------------------------
@@ -175,14 +167,7 @@ static void mark(uint8_t *states, uint64_t base, uint64_t limit, uint64_t start,
 
 static void mark_segments(const struct hb_core *core, uint64_t start, uint64_t end, uint8_t *ret)
 {
-	size_t low = 0, high = core->segments.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (core->segments.data[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(core->segments.len, i, core->segments.data[i].end <= start);
 	for (size_t i = low; i < core->segments.len && core->segments.data[i].start < end; i++)
 		if (is_untouched(core, &core->segments.data[i]))
 			mark(ret, start, end, core->segments.data[i].start, core->segments.data[i].end, HB_PAGE_ZERO);
@@ -211,14 +196,7 @@ struct hb_error *hb_core_find_holes(struct hb_core *core)
 static void mark_holes(const struct hb_core *core, uint64_t delta, uint64_t from, uint64_t to, uint64_t base,
                        uint8_t *ret)
 {
-	size_t low = 0, high = core->holes.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (core->holes.data[middle].end <= from - delta)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(core->holes.len, i, core->holes.data[i].end <= from - delta);
 	for (size_t i = low; i < core->holes.len && core->holes.data[i].start < to - delta; i++) {
 		/* Only whole pages of the process: in gdb's cores they are not aligned in the file. */
 		uint64_t start = hb_max(core->holes.data[i].start, from - delta) + delta;
@@ -239,14 +217,7 @@ static void mark_extent(const struct hb_core *core, const struct hb_core_extent 
 
 static void mark_runs(const struct hb_core *core, uint64_t start, uint64_t end, uint8_t *ret)
 {
-	size_t low = 0, high = core->runs.len;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (core->runs.data[middle].end <= start)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(core->runs.len, i, core->runs.data[i].end <= start);
 	for (size_t i = low; i < core->runs.len && core->runs.data[i].start < end; i++) {
 		const struct hb_core_run *run = &core->runs.data[i];
 		uint64_t from = hb_max(run->start, start), to = hb_min(run->end, end);
@@ -267,7 +238,7 @@ void hb_core_page_states(const struct hb_core *core, uint64_t start, size_t npag
 	uint64_t end = start + (uint64_t)npages * HB_CORE_PAGE;
 	memset(ret, HB_PAGE_LOST, npages);
 	mark_segments(core, start, end, ret);
-	for (size_t i = first_extent_after(core, start); i < core->extents.len && core->extents.data[i].start < end;
+	for (size_t i = hb_core_first_extent(core, start); i < core->extents.len && core->extents.data[i].start < end;
 	     i++)
 		mark_extent(core, &core->extents.data[i], start, end, ret);
 	mark_runs(core, start, end, ret);
@@ -392,7 +363,7 @@ static uint64_t held_bytes(const struct hb_core *core, const struct hb_mapping *
 	uint64_t held = 0;
 	enum { AT_ONCE = 4096 };
 	uint8_t states[AT_ONCE];
-	for (size_t i = first_extent_after(core, mapping->start);
+	for (size_t i = hb_core_first_extent(core, mapping->start);
 	     i < core->extents.len && core->extents.data[i].start < mapping->end; i++) {
 		const struct hb_core_extent *extent = &core->extents.data[i];
 		if (extent->image >= 0)

@@ -126,13 +126,6 @@ struct hb_error *hb_target_read(struct hb_target *target, uint64_t addr, void *t
 
 const struct hb_mapping *hb_target_mapping(const struct hb_target *target, uint64_t addr)
 {
-	size_t low = 0, high = target->nmappings;
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-		if (target->mappings[middle].end <= addr)
-			low = middle + 1;
-		else
-			high = middle;
-	}
+	size_t low = hb_partition_point(target->nmappings, i, target->mappings[i].end <= addr);
 	return low < target->nmappings && target->mappings[low].start <= addr ? &target->mappings[low] : NULL;
 }
