@@ -2,6 +2,66 @@
  * (docs/adding-a-go-version.md). Sizes and offsets in bytes. */
 #include "golang/layout.h"
 
+static const char *const wait_reasons_18[] = {
+	"", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)",
+	"dumping heap", "garbage collection", "garbage collection scan", "panicwait", "select",
+	"select (no cases)", "GC assist wait", "GC sweep wait", "GC scavenge wait", "chan receive",
+	"chan send", "finalizer wait", "force gc (idle)", "semacquire", "sleep", "sync.Cond.Wait",
+	"timer goroutine (idle)", "trace reader (blocked)", "wait for GC cycle", "GC worker (idle)",
+	"preempted", "debug call",
+};
+
+static const char *const wait_reasons_19[] = {
+	"", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)",
+	"dumping heap", "garbage collection", "garbage collection scan", "panicwait", "select",
+	"select (no cases)", "GC assist wait", "GC sweep wait", "GC scavenge wait", "chan receive",
+	"chan send", "finalizer wait", "force gc (idle)", "semacquire", "sleep", "sync.Cond.Wait",
+	"timer goroutine (idle)", "trace reader (blocked)", "wait for GC cycle", "GC worker (idle)",
+	"preempted", "debug call",
+};
+
+static const char *const wait_reasons_20[] = {
+	"", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)",
+	"dumping heap", "garbage collection", "garbage collection scan", "panicwait", "select",
+	"select (no cases)", "GC assist wait", "GC sweep wait", "GC scavenge wait", "chan receive",
+	"chan send", "finalizer wait", "force gc (idle)", "semacquire", "sleep", "sync.Cond.Wait",
+	"sync.Mutex.Lock", "sync.RWMutex.RLock", "sync.RWMutex.Lock", "trace reader (blocked)",
+	"wait for GC cycle", "GC worker (idle)", "GC worker (active)", "preempted", "debug call",
+	"GC mark termination", "stopping the world",
+};
+
+static const char *const wait_reasons_21[] = {
+	"", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)",
+	"dumping heap", "garbage collection", "garbage collection scan", "panicwait", "select",
+	"select (no cases)", "GC assist wait", "GC sweep wait", "GC scavenge wait", "chan receive",
+	"chan send", "finalizer wait", "force gc (idle)", "semacquire", "sleep", "sync.Cond.Wait",
+	"sync.Mutex.Lock", "sync.RWMutex.RLock", "sync.RWMutex.Lock", "trace reader (blocked)",
+	"wait for GC cycle", "GC worker (idle)", "GC worker (active)", "preempted", "debug call",
+	"GC mark termination", "stopping the world",
+};
+
+static const char *const wait_reasons_22[] = {
+	"", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)",
+	"dumping heap", "garbage collection", "garbage collection scan", "panicwait", "select",
+	"select (no cases)", "GC assist wait", "GC sweep wait", "GC scavenge wait", "chan receive",
+	"chan send", "finalizer wait", "force gc (idle)", "semacquire", "sleep", "sync.Cond.Wait",
+	"sync.Mutex.Lock", "sync.RWMutex.RLock", "sync.RWMutex.Lock", "trace reader (blocked)",
+	"wait for GC cycle", "GC worker (idle)", "GC worker (active)", "preempted", "debug call",
+	"GC mark termination", "stopping the world", "flushing proc caches", "trace goroutine status",
+	"trace proc status", "page trace flush", "coroutine",
+};
+
+static const char *const wait_reasons_23[] = {
+	"", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)",
+	"dumping heap", "garbage collection", "garbage collection scan", "panicwait", "select",
+	"select (no cases)", "GC assist wait", "GC sweep wait", "GC scavenge wait", "chan receive",
+	"chan send", "finalizer wait", "force gc (idle)", "semacquire", "sleep", "sync.Cond.Wait",
+	"sync.Mutex.Lock", "sync.RWMutex.RLock", "sync.RWMutex.Lock", "trace reader (blocked)",
+	"wait for GC cycle", "GC worker (idle)", "GC worker (active)", "preempted", "debug call",
+	"GC mark termination", "stopping the world", "flushing proc caches", "trace goroutine status",
+	"trace proc status", "page trace flush", "coroutine", "GC weak to strong wait",
+};
+
 static const char *const wait_reasons_24[] = {
 	"", "GC assist marking", "IO wait", "chan receive (nil chan)", "chan send (nil chan)",
 	"dumping heap", "garbage collection", "garbage collection scan", "panicwait", "select",
@@ -56,6 +116,1041 @@ static const char *const wait_reasons_27[] = {
 
 const struct hb_go_layout hb_go_layouts[] = {
 {
+	.minor = 18,
+	.generated_from = "go1.18.10",
+	.wait_reasons = wait_reasons_18,
+	.nwait_reasons = 27,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = HB_ABSENT,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 552, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 256, .rodata = 296, .gofunc = 304,
+		.types = 280, .etypes = 288, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 312, .typelinks = 336, .itablinks = 360, .pluginpath = 408,
+		.modulename = 448, .gcdatamask = 496, .gcbssmask = 512, .typemap = 528, .next = 544,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 40, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = HB_ABSENT, .func_id = 36, .flag = 37,
+		.nfuncdata = 39,
+	},
+	.inlined_call = {
+		.size = 20, .name_off = 12, .parent_pc = 16,
+	},
+	.mheap = {
+		.size = 92672, .sweepgen = 65840, .allspans = 65848, .arenas = 65936, .all_arenas = 66016,
+		.pages_in_use = 65872, .curarena = 66088,
+	},
+	.heap_arena = {
+		.size = 2165776, .bitmap = 0, .no_more_ptrs = HB_ABSENT, .spans = 2097152,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 2165768,
+	},
+	.mspan = {
+		.size = 144, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 56, .alloc_bits = 72,
+		.gcmark_bits = 80, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = HB_ABSENT, .elemsize = 104, .limit = 112, .specials = 128, .large_type = HB_ABSENT,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 392, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 328, .gopc = 296, .startpc = 312, .ancestors = 304,
+		.parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368, .async_safe_point = 180,
+		.xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8888, .id = 0, .status = 4, .mcache = 64, .timers = 8832,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 72, .heap = 1, .sp = 8, .pc = 16, .fn = 24, .link = 40,
+	},
+	.panic = {
+		.size = 56, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 19,
+	.generated_from = "go1.19.13",
+	.wait_reasons = wait_reasons_19,
+	.nwait_reasons = 27,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = HB_ABSENT,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 552, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 256, .rodata = 296, .gofunc = 304,
+		.types = 280, .etypes = 288, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 312, .typelinks = 336, .itablinks = 360, .pluginpath = 408,
+		.modulename = 448, .gcdatamask = 496, .gcbssmask = 512, .typemap = 528, .next = 544,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 40, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = HB_ABSENT, .func_id = 36, .flag = 37,
+		.nfuncdata = 39,
+	},
+	.inlined_call = {
+		.size = 20, .name_off = 12, .parent_pc = 16,
+	},
+	.mheap = {
+		.size = 92672, .sweepgen = 65848, .allspans = 65856, .arenas = 65936, .all_arenas = 66016,
+		.pages_in_use = 65880, .curarena = 66088,
+	},
+	.heap_arena = {
+		.size = 2165776, .bitmap = 0, .no_more_ptrs = HB_ABSENT, .spans = 2097152,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 2165768,
+	},
+	.mspan = {
+		.size = 144, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 56, .alloc_bits = 72,
+		.gcmark_bits = 80, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = HB_ABSENT, .elemsize = 104, .limit = 112, .specials = 128, .large_type = HB_ABSENT,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 392, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 328, .gopc = 296, .startpc = 312, .ancestors = 304,
+		.parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368, .async_safe_point = 180,
+		.xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 72, .heap = 1, .sp = 8, .pc = 16, .fn = 24, .link = 40,
+	},
+	.panic = {
+		.size = 56, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 20,
+	.generated_from = "go1.20.14",
+	.wait_reasons = wait_reasons_20,
+	.nwait_reasons = 32,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = HB_ABSENT,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 568, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 464, .gcdatamask = 512, .gcbssmask = 528, .typemap = 544, .next = 560,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 92672, .sweepgen = 65816, .allspans = 65824, .arenas = 65904, .all_arenas = 65984,
+		.pages_in_use = 65848, .curarena = 66056,
+	},
+	.heap_arena = {
+		.size = 1133584, .bitmap = 0, .no_more_ptrs = 1048576, .spans = 1064960,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 1133576,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 56, .alloc_bits = 72,
+		.gcmark_bits = 80, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = HB_ABSENT,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 392, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 328, .gopc = 296, .startpc = 312, .ancestors = 304,
+		.parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368, .async_safe_point = 180,
+		.xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8904, .id = 0, .status = 4, .mcache = 64, .timers = 8832,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 72, .heap = 1, .sp = 8, .pc = 16, .fn = 24, .link = 40,
+	},
+	.panic = {
+		.size = 56, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 21,
+	.generated_from = "go1.21.13",
+	.wait_reasons = wait_reasons_21,
+	.nwait_reasons = 32,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = 4,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 592, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 584,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 92792, .sweepgen = 65856, .allspans = 65864, .arenas = 65944, .all_arenas = 66032,
+		.pages_in_use = 65888, .curarena = 66104,
+	},
+	.heap_arena = {
+		.size = 1133584, .bitmap = 0, .no_more_ptrs = 1048576, .spans = 1064960,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 1133576,
+	},
+	.mspan = {
+		.size = 168, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 56, .alloc_bits = 72,
+		.gcmark_bits = 80, .sweepgen = 96, .div_mul = 100, .alloc_count = 104, .spanclass = 106,
+		.state = 107, .user_arena = 109, .elemsize = 112, .limit = 120, .specials = 136,
+		.large_type = HB_ABSENT,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 408, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 72, .heap = 1, .sp = 8, .pc = 16, .fn = 24, .link = 40,
+	},
+	.panic = {
+		.size = 56, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 22,
+	.generated_from = "go1.22.12",
+	.wait_reasons = wait_reasons_22,
+	.nwait_reasons = 37,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = 4,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 592, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 584,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 92856, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66168,
+	},
+	.heap_arena = {
+		.size = 68624, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 68616,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8944, .id = 0, .status = 4, .mcache = 64, .timers = 8872,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 23,
+	.generated_from = "go1.23.12",
+	.wait_reasons = wait_reasons_23,
+	.nwait_reasons = 38,
+	.kinds = {
+		.finalizer = 1, .weak_handle = 2, .profile = 3, .reachable = 4, .pinner = 5, .cleanup = HB_ABSENT,
+		.check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 584, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 576,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 92928, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66168,
+	},
+	.heap_arena = {
+		.size = 68624, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 68616,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = 24, .handle = 16,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 432, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 136, .param = 144, .atomicstatus = 152, .goid = 160, .waitsince = 176,
+		.waitreason = 184, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
+		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 188, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8944, .id = 0, .status = 4, .mcache = 56, .timers = 8840,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 104, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 40,
+		.sendx = 48, .recvx = 56, .recvq = 64, .sendq = 80, .timer = 32,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = 64, .heap = 8, .len = 32,
+	},
+	.timer_when = {
+		.size = 16, .timer = 0, .when = 8,
+	},
+	.timer = {
+		.size = 88, .state = 9, .is_chan = 10, .when = 16, .period = 24, .f = 32, .arg = 40, .ts = 64,
+	},
+	.time_timer = {
+		.size = 104, .timer = 16,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
 	.minor = 24,
 	.generated_from = "go1.24.10",
 	.wait_reasons = wait_reasons_24,
@@ -94,10 +1189,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 68616,
 	},
 	.mspan = {
-		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50,
-		.free_index_for_scan = 52, .alloc_bits = 64, .gcmark_bits = 72, .sweepgen = 88, .div_mul = 92,
-		.alloc_count = 96, .spanclass = 98, .state = 99, .user_arena = 101, .elemsize = 104, .limit = 112,
-		.specials = 128, .large_type = 152,
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
 	},
 	.span_inline_marks = {
 		.size = HB_ABSENT,
@@ -202,9 +1296,16 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
 	},
 	.map_type = {
-		.size = 112, .key = 48, .elem = 56, .group = 64, .group_size = 80, .slot_size = 88, .elem_off = 96,
-		.keys_off = HB_ABSENT, .key_stride = HB_ABSENT, .elems_off = HB_ABSENT, .elem_stride = HB_ABSENT,
-		.flags = 104,
+		.size = 112, .key = 48, .elem = 56, .bucket = HB_ABSENT, .group = 64, .group_size = 80,
+		.slot_size = 88, .elem_off = 96, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 104,
+	},
+	.hmap = {
+		.size = HB_ABSENT, .count = HB_ABSENT, .b = HB_ABSENT, .buckets = HB_ABSENT, .oldbuckets = HB_ABSENT,
+		.nevacuate = HB_ABSENT, .extra = HB_ABSENT,
+	},
+	.map_extra = {
+		.size = HB_ABSENT, .overflow = HB_ABSENT, .oldoverflow = HB_ABSENT, .next_overflow = HB_ABSENT,
 	},
 	.map = {
 		.size = 48, .used = 0, .dir_ptr = 16, .dir_len = 24, .global_depth = 32, .global_shift = 33,
@@ -258,10 +1359,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.page_use_inline_marks = 68608, .zeroed_base = 69640,
 	},
 	.mspan = {
-		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50,
-		.free_index_for_scan = 52, .alloc_bits = 64, .gcmark_bits = 72, .sweepgen = 88, .div_mul = 92,
-		.alloc_count = 96, .spanclass = 98, .state = 99, .user_arena = 101, .elemsize = 104, .limit = 112,
-		.specials = 128, .large_type = 152,
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
 	},
 	.span_inline_marks = {
 		.size = HB_ABSENT,
@@ -366,9 +1466,16 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
 	},
 	.map_type = {
-		.size = 112, .key = 48, .elem = 56, .group = 64, .group_size = 80, .slot_size = 88, .elem_off = 96,
-		.keys_off = HB_ABSENT, .key_stride = HB_ABSENT, .elems_off = HB_ABSENT, .elem_stride = HB_ABSENT,
-		.flags = 104,
+		.size = 112, .key = 48, .elem = 56, .bucket = HB_ABSENT, .group = 64, .group_size = 80,
+		.slot_size = 88, .elem_off = 96, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 104,
+	},
+	.hmap = {
+		.size = HB_ABSENT, .count = HB_ABSENT, .b = HB_ABSENT, .buckets = HB_ABSENT, .oldbuckets = HB_ABSENT,
+		.nevacuate = HB_ABSENT, .extra = HB_ABSENT,
+	},
+	.map_extra = {
+		.size = HB_ABSENT, .overflow = HB_ABSENT, .oldoverflow = HB_ABSENT, .next_overflow = HB_ABSENT,
 	},
 	.map = {
 		.size = 48, .used = 0, .dir_ptr = 16, .dir_len = 24, .global_depth = 32, .global_shift = 33,
@@ -423,10 +1530,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.page_use_inline_marks = 68608, .zeroed_base = 69640,
 	},
 	.mspan = {
-		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50,
-		.free_index_for_scan = 52, .alloc_bits = 64, .gcmark_bits = 72, .sweepgen = 88, .div_mul = 92,
-		.alloc_count = 96, .spanclass = 98, .state = 99, .user_arena = 101, .elemsize = 104, .limit = 112,
-		.specials = 128, .large_type = 152,
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
 	},
 	.span_inline_marks = {
 		.size = 128,
@@ -531,9 +1637,16 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
 	},
 	.map_type = {
-		.size = 112, .key = 48, .elem = 56, .group = 64, .group_size = 80, .slot_size = 88, .elem_off = 96,
-		.keys_off = HB_ABSENT, .key_stride = HB_ABSENT, .elems_off = HB_ABSENT, .elem_stride = HB_ABSENT,
-		.flags = 104,
+		.size = 112, .key = 48, .elem = 56, .bucket = HB_ABSENT, .group = 64, .group_size = 80,
+		.slot_size = 88, .elem_off = 96, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 104,
+	},
+	.hmap = {
+		.size = HB_ABSENT, .count = HB_ABSENT, .b = HB_ABSENT, .buckets = HB_ABSENT, .oldbuckets = HB_ABSENT,
+		.nevacuate = HB_ABSENT, .extra = HB_ABSENT,
+	},
+	.map_extra = {
+		.size = HB_ABSENT, .overflow = HB_ABSENT, .oldoverflow = HB_ABSENT, .next_overflow = HB_ABSENT,
 	},
 	.map = {
 		.size = 48, .used = 0, .dir_ptr = 16, .dir_len = 24, .global_depth = 32, .global_shift = 33,
@@ -588,10 +1701,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.page_use_inline_marks = 68608, .zeroed_base = 69640,
 	},
 	.mspan = {
-		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50,
-		.free_index_for_scan = 52, .alloc_bits = 64, .gcmark_bits = 72, .sweepgen = 88, .div_mul = 92,
-		.alloc_count = 96, .spanclass = 98, .state = 99, .user_arena = 101, .elemsize = 104, .limit = 112,
-		.specials = 128, .large_type = 152,
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
 	},
 	.span_inline_marks = {
 		.size = 128,
@@ -696,9 +1808,16 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
 	},
 	.map_type = {
-		.size = 136, .key = 48, .elem = 56, .group = 64, .group_size = 80, .slot_size = HB_ABSENT,
-		.elem_off = 120, .keys_off = 88, .key_stride = 96, .elems_off = 104, .elem_stride = 112,
-		.flags = 128,
+		.size = 136, .key = 48, .elem = 56, .bucket = HB_ABSENT, .group = 64, .group_size = 80,
+		.slot_size = HB_ABSENT, .elem_off = 120, .keys_off = 88, .key_stride = 96, .elems_off = 104,
+		.elem_stride = 112, .flags = 128,
+	},
+	.hmap = {
+		.size = HB_ABSENT, .count = HB_ABSENT, .b = HB_ABSENT, .buckets = HB_ABSENT, .oldbuckets = HB_ABSENT,
+		.nevacuate = HB_ABSENT, .extra = HB_ABSENT,
+	},
+	.map_extra = {
+		.size = HB_ABSENT, .overflow = HB_ABSENT, .oldoverflow = HB_ABSENT, .next_overflow = HB_ABSENT,
 	},
 	.map = {
 		.size = 48, .used = 0, .dir_ptr = 16, .dir_len = 24, .global_depth = 32, .global_shift = 33,

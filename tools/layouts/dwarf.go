@@ -18,17 +18,20 @@ var probe embed.FS
 
 const probeModule = "module probe\n\ngo 1.18\n"
 
-// goCommand is the go command of one toolchain.
-func goCommand(toolchain string, args ...string) *exec.Cmd {
-	cmd := exec.Command("go", args...)
-	cmd.Env = append(os.Environ(), "GOTOOLCHAIN="+toolchain, "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0",
-		"GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off")
+// goroot is where one toolchain is; it is fetched first if need be. Not by the go command: releases before 1.21 cannot
+// build from inside the module cache, where that one leaves them.
+func goroot(toolchain string) (string, error) {
+	cmd := exec.Command("scripts/go-toolchain.sh", toolchain)
 	cmd.Stderr = os.Stderr
-	return cmd
+	root, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("get the toolchain: %w", err)
+	}
+	return strings.TrimSpace(string(root)), nil
 }
 
 // buildProbe builds the probe in dir and returns the executable's path.
-func buildProbe(toolchain, dir string) (string, error) {
+func buildProbe(root, dir string) (string, error) {
 	entries, err := probe.ReadDir("probe")
 	if err != nil {
 		return "", err
@@ -46,7 +49,10 @@ func buildProbe(toolchain, dir string) (string, error) {
 		}
 	}
 	exe := filepath.Join(dir, "probe")
-	cmd := goCommand(toolchain, "build", "-o", exe, ".")
+	cmd := exec.Command(filepath.Join(root, "bin", "go"), "build", "-o", exe, ".")
+	cmd.Env = append(os.Environ(), "GOROOT="+root, "GOTOOLCHAIN=local", "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0",
+		"GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off")
+	cmd.Stderr = os.Stderr
 	cmd.Dir = dir
 	if err := cmd.Run(); err != nil {
 		return "", fmt.Errorf("build the probe: %w", err)
@@ -64,13 +70,13 @@ type structLayout struct {
 
 // lookUp finds every struct and field of the list in the DWARF of the probe. An entry that the list says the version
 // has, and that is not there, is an error, and so is the reverse.
-func lookUp(toolchain string, minor int, structs []structDef) ([]structLayout, error) {
+func lookUp(root string, minor int, structs []structDef) ([]structLayout, error) {
 	dir, err := os.MkdirTemp("", "layouts")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	exe, err := buildProbe(toolchain, dir)
+	exe, err := buildProbe(root, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -80,9 +80,13 @@ func readToolchain(toolchain string, structs []structDef) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
+	root, err := goroot(toolchain)
+	if err != nil {
+		return nil, err
+	}
 	t := &table{toolchain: toolchain, minor: minor}
-	if t.structs, err = lookUp(toolchain, minor, structs); err == nil {
-		err = t.readSource()
+	if t.structs, err = lookUp(root, minor, structs); err == nil {
+		err = t.readSource(root)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", toolchain, err)

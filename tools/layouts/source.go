@@ -7,7 +7,6 @@ import (
 	"go/token"
 	"path/filepath"
 	"strconv"
-	"strings"
 )
 
 // The C names of the kinds of specials, in the order of struct hb_go_special_kinds, and their Go constants.
@@ -24,12 +23,8 @@ var specialKinds = []struct{ name, constant string }{
 }
 
 // readSource takes the kinds of specials and the wait reasons from the toolchain's runtime package.
-func (t *table) readSource() error {
-	root, err := goCommand(t.toolchain, "env", "GOROOT").Output()
-	if err != nil {
-		return fmt.Errorf("find GOROOT: %w", err)
-	}
-	dir := filepath.Join(strings.TrimSpace(string(root)), "src", "runtime")
+func (t *table) readSource(root string) error {
+	dir := filepath.Join(root, "src", "runtime")
 	mheap, err := parser.ParseFile(token.NewFileSet(), filepath.Join(dir, "mheap.go"), nil, 0)
 	if err != nil {
 		return err
