@@ -2,6 +2,7 @@
 #include "base/progress.h"
 #include "golang/pclntab.h"
 #include "golang/queues.h"
+#include "golang/specials.h"
 #include "golang/stacks.h"
 #include "golang/threads.h"
 
@@ -241,24 +242,25 @@ struct timer_list {
 	HB_VEC(struct pending_timer) list;
 };
 
-/* runtime/time.go: each p has a heap of {timer, when} (1.23+). */
+/* runtime/time.go: each p has a heap of timers, {timer, when} from 1.23 on, before that their addresses alone. */
 static struct hb_error *read_timers(const struct builder *builder, struct timer_list *ret)
 {
 	const struct hb_go_layout *layout = builder->go->layout;
 	const struct hb_snapshot *snapshot = builder->go->snapshot;
+	bool alone = layout->timer_when.size == HB_ABSENT;
+	uint32_t entry_size = alone ? 8 : layout->timer_when.size, timer_at = alone ? 0 : layout->timer_when.timer;
+	uint32_t heap_at = layout->p.timers + (alone ? 0 : layout->timers.heap);
 	uint64_t ps, nps, heap, n;
-	if (!builder->go->allp || layout->timer_when.size == HB_ABSENT ||
-	    !hb_snapshot_slice(snapshot, builder->go->allp, 1 << 16, &ps, &nps))
+	if (!builder->go->allp || !hb_snapshot_slice(snapshot, builder->go->allp, 1 << 16, &ps, &nps))
 		return NULL;
 	for (uint64_t i = 0; i < nps; i++) {
 		uint64_t p;
 		if (!hb_snapshot_u64(snapshot, ps + i * 8, &p) ||
-		    !hb_snapshot_slice(snapshot, p + layout->p.timers + layout->timers.heap, 1u << 30, &heap, &n))
+		    !hb_snapshot_slice(snapshot, p + heap_at, 1u << 30, &heap, &n))
 			continue;
 		for (uint64_t k = 0; k < n; k++) {
 			uint64_t timer;
-			if (!hb_snapshot_u64(snapshot, heap + k * layout->timer_when.size + layout->timer_when.timer,
-			                     &timer))
+			if (!hb_snapshot_u64(snapshot, heap + k * entry_size + timer_at, &timer))
 				break;
 			if (!hb_heap_slot(builder->heap, timer)) /* network poller deadlines live outside the heap */
 				continue;
@@ -312,7 +314,7 @@ static void add_special(struct builder *builder, const struct hb_span *span, uin
 	if (kind == layout->kinds.finalizer) {
 		if (hb_snapshot_u64(snapshot, special + layout->special_finalizer.fn, &value))
 			add_edge(builder, value, 0);
-		if (hb_snapshot_u64(snapshot, special + layout->special.offset, &offset) &&
+		if (hb_go_special_offset(builder->go, special, &offset) &&
 		    offset / span->elem_size < span->nelems) {
 			uint32_t slot = span->first_slot + (uint32_t)(offset / span->elem_size);
 			struct object_visit visit = {builder, hb_heap_slot_addr(span, slot)};

@@ -1,4 +1,5 @@
 #include "golang/profile.h"
+#include "golang/specials.h"
 
 #include <math.h>
 #include <string.h>
@@ -89,7 +90,7 @@ static struct hb_error *read_sample(struct reader *reader, const struct hb_span 
 	const struct hb_go_layout *layout = reader->go->layout;
 	const struct hb_snapshot *snapshot = reader->go->snapshot;
 	uint64_t offset, bucket, size, nstk;
-	if (!hb_snapshot_u64(snapshot, special + layout->special.offset, &offset) ||
+	if (!hb_go_special_offset(reader->go, special, &offset) ||
 	    !hb_snapshot_u64(snapshot, special + layout->special_profile.bucket, &bucket) ||
 	    !hb_snapshot_u64(snapshot, bucket + layout->bucket.bytes, &size) ||
 	    !hb_snapshot_u64(snapshot, bucket + layout->bucket.nstk, &nstk) || nstk > MAX_FRAMES ||

@@ -1,5 +1,6 @@
 #include "golang/spans.h"
 #include "base/progress.h"
+#include "golang/arena_bits.h"
 #include "golang/types.h"
 
 #include <string.h>
@@ -56,7 +57,7 @@ static bool dense_pages(const struct hb_heap *heap, uint64_t base, uint64_t npag
 /* --- Spans -----------------------------------------------------------------------------------------------------------
  */
 
-static bool shape_is_sane(const struct hb_span *span)
+static bool shape_is_sane(const struct reader *reader, const struct hb_span *span)
 {
 	uint64_t bytes = (uint64_t)span->npages << 13;
 	if (!span->elem_size || span->elem_size % 8 || !span->nelems || span->elem_size > bytes / span->nelems)
@@ -64,15 +65,19 @@ static bool shape_is_sane(const struct hb_span *span)
 	if (span->nelems > 1 && (span->nelems > 65535 || span->elem_size > 524280))
 		return false;
 	return span->kind != HB_SPAN_BITS ||
-	       (span->npages == 1 && (uint64_t)span->nelems * span->elem_size <= PAGE - BITMAP);
+	       (span->npages == 1 &&
+	        (uint64_t)span->nelems * span->elem_size <= PAGE - (reader->heap->bits_in_arenas ? 0 : BITMAP));
 }
 
 /* runtime/mbitmap.go heapBitsInSpan: objects of at most 512 bytes; larger ones have a type header; large spans record
- * the type (1.22-1.27). Span class: size class << 1 | noscan; class 0 is large. */
-static enum hb_span_kind kind_of(uint8_t span_class, uint64_t elem_size)
+ * the type (1.22-1.27). Before, heapArena described all of them. Span class: size class << 1 | noscan; class 0 is
+ * large. */
+static enum hb_span_kind kind_of(const struct reader *reader, uint8_t span_class, uint64_t elem_size)
 {
 	if (span_class & 1)
 		return HB_SPAN_NOSCAN;
+	if (reader->heap->bits_in_arenas)
+		return elem_size <= 512 && span_class >> 1 != 0 ? HB_SPAN_BITS : HB_SPAN_ARENA_BITS;
 	if (span_class >> 1 == 0)
 		return HB_SPAN_LARGE;
 	return elem_size <= 512 ? HB_SPAN_BITS : HB_SPAN_HEADER;
@@ -98,16 +103,16 @@ static void read_span(struct reader *reader, uint64_t addr)
 	        .npages = (uint32_t)npages,
 	        .nelems = hb_load_u16(at + layout->mspan.nelems),
 	        .span_class = at[layout->mspan.spanclass],
-	        .user_arena = at[layout->mspan.user_arena],
+	        .user_arena = layout->mspan.user_arena != HB_ABSENT && at[layout->mspan.user_arena],
 	        /* runtime/mheap.go, mspan.sweepgen: −2 needs sweeping, +1 cached and needs sweeping, −1 being swept. */
 	        .unswept = sweepgen == reader->sweepgen - 2 || sweepgen == reader->sweepgen + 1,
 	};
-	span.kind = (uint8_t)kind_of(span.span_class, span.elem_size);
+	span.kind = (uint8_t)kind_of(reader, span.span_class, span.elem_size);
 	if (span.kind == HB_SPAN_LARGE && layout->mspan.large_type != HB_ABSENT)
 		span.large_type = hb_load_u64(at + layout->mspan.large_type);
 	if (span.nelems > 1)
 		span.div_mul = (uint32_t)(UINT32_MAX / span.elem_size + 1);
-	if (npages > UINT32_MAX >> 3 || span.base % PAGE || !npages || !shape_is_sane(&span) ||
+	if (npages > UINT32_MAX >> 3 || span.base % PAGE || !npages || !shape_is_sane(reader, &span) ||
 	    !dense_pages(reader->heap, span.base, npages, &page)) {
 		reader->rejected++;
 		return;
@@ -310,6 +315,7 @@ static struct hb_error *read_all(struct reader *reader)
 {
 	struct hb_heap *heap = reader->heap;
 	TRY(map_arenas(heap, &reader->go->snapshot->arenas));
+	heap->bits_in_arenas = hb_go_has_arena_bits(reader->layout);
 	TRY(read_spans(reader));
 	heap->allocated = hb_pages_map(hb_heap_bitmap_bytes(heap));
 	if (!heap->allocated)
@@ -318,6 +324,8 @@ static struct hb_error *read_all(struct reader *reader)
 		read_allocated(reader, &heap->spans[i]);
 	count_objects(heap);
 	TRY(hb_heap_index_slots(heap));
+	if (heap->bits_in_arenas)
+		TRY(hb_go_arena_bits_read(reader->go, heap));
 	TRY(read_types(reader));
 	if (reader->rejected)
 		hb_notes_add_partial(reader->go->notes,

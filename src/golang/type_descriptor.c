@@ -9,7 +9,7 @@ static bool is_printable(const uint8_t *text, size_t len)
 	return true;
 }
 
-struct hb_bytes hb_descriptor_name_at(const struct hb_go *go, uint64_t addr, bool *ret_embedded)
+struct hb_bytes hb_descriptor_name_at(const struct hb_go *go, uint64_t addr)
 {
 	const struct hb_bytes none = {0};
 	/* One flag byte and one to three bytes of length (≤ 1.16 had two fixed bytes; not supported). */
@@ -23,11 +23,7 @@ struct hb_bytes hb_descriptor_name_at(const struct hb_go *go, uint64_t addr, boo
 	if (!hb_get_uvarint32(head, &at, &len) || !len || len > HB_TYPE_MAX_NAME)
 		return none;
 	struct hb_bytes text = hb_snapshot_view(go->snapshot, addr + at, len);
-	if (!text.data || !is_printable(text.data, text.len))
-		return none;
-	if (ret_embedded)
-		*ret_embedded = head.data[0] & 8;
-	return text;
+	return text.data && is_printable(text.data, text.len) ? text : none;
 }
 
 static struct hb_bytes name_by_offset(const struct hb_go *go, uint64_t descriptor, int32_t offset)
@@ -35,7 +31,7 @@ static struct hb_bytes name_by_offset(const struct hb_go *go, uint64_t descripto
 	const struct hb_go_module *module = hb_go_module_of_types(go, descriptor);
 	if (!module || offset <= 0 || (uint64_t)offset >= module->etypes - module->types)
 		return (struct hb_bytes){0};
-	return hb_descriptor_name_at(go, module->types + (uint32_t)offset, NULL);
+	return hb_descriptor_name_at(go, module->types + (uint32_t)offset);
 }
 
 struct hb_bytes hb_descriptor_name(const struct hb_go *go, const struct hb_descriptor *descriptor)
@@ -77,7 +73,7 @@ struct hb_bytes hb_descriptor_package(const struct hb_go *go, const struct hb_de
 			return name_by_offset(go, descriptor->addr, (int32_t)offset);
 	}
 	if (descriptor->kind == HB_KIND_STRUCT && descriptor->pkg_name)
-		return hb_descriptor_name_at(go, descriptor->pkg_name, NULL);
+		return hb_descriptor_name_at(go, descriptor->pkg_name);
 	return (struct hb_bytes){0};
 }
 
@@ -88,7 +84,17 @@ bool hb_descriptor_field(const struct hb_go *go, const struct hb_descriptor *des
 	                                   HB_TYPE_FIELD_BYTES);
 	if (!at)
 		return false;
-	*ret = (struct hb_field_descriptor){hb_load_u64(at), hb_load_u64(at + 8), hb_load_u64(at + 16)};
+	*ret = (struct hb_field_descriptor){
+	        .name = hb_load_u64(at), .type = hb_load_u64(at + 8), .offset = hb_load_u64(at + 16)};
+	/* That a field is embedded was a bit of its offset in 1.18 (runtime/type.go structfield.offsetAnon); since then it
+	 * is a bit of its name. */
+	if (go->version.minor <= 18) {
+		ret->embedded = ret->offset & 1;
+		ret->offset >>= 1;
+	} else {
+		uint8_t flags;
+		ret->embedded = hb_snapshot_u8(go->snapshot, ret->name, &flags) && flags & 8;
+	}
 	return true;
 }
 

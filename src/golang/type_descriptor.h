@@ -46,6 +46,7 @@ bool hb_descriptor_read(const struct hb_go *go, uint64_t addr, struct hb_descrip
 struct hb_field_descriptor {
 	uint64_t name; /* address of the encoded name */
 	uint64_t type, offset;
+	bool embedded;
 };
 /* Field i; false when it is not there. */
 bool hb_descriptor_field(const struct hb_go *go, const struct hb_descriptor *descriptor, uint32_t i,
@@ -53,7 +54,7 @@ bool hb_descriptor_field(const struct hb_go *go, const struct hb_descriptor *des
 
 /* An encoded abi.Name: flags, varint length, bytes. The view borrows the snapshot; empty when not there or not
  * printable. */
-struct hb_bytes hb_descriptor_name_at(const struct hb_go *go, uint64_t addr, bool *ret_embedded);
+struct hb_bytes hb_descriptor_name_at(const struct hb_go *go, uint64_t addr);
 
 /* The type's string ("main.T", without the extra star); empty when it is not to be had, as for types that reflect made.
  */

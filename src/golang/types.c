@@ -144,7 +144,7 @@ static bool struct_agrees(const struct sweep *sweep, const struct hb_descriptor 
 		const struct hb_descriptor *type = refer(sweep, field.type, &scratch);
 		if (!type || field.offset < end || field.offset > d->size || d->size - field.offset < type->size)
 			return false;
-		if (!is_made_by_reflect(sweep->go, d->addr) && !hb_descriptor_name_at(sweep->go, field.name, NULL).len)
+		if (!is_made_by_reflect(sweep->go, d->addr) && !hb_descriptor_name_at(sweep->go, field.name).len)
 			return false;
 		end = field.offset + type->size;
 		if (type->ptr_bytes)
@@ -307,10 +307,9 @@ static struct hb_error *fill_fields(struct hb_types *types, const struct hb_desc
 	type->first_field = types->nfields;
 	for (uint32_t i = 0; i < d->nfields; i++) {
 		struct hb_field_descriptor field;
-		bool embedded = false;
 		if (!hb_descriptor_field(types->go, d, i, &field))
 			break;
-		struct hb_bytes name = hb_descriptor_name_at(types->go, field.name, &embedded);
+		struct hb_bytes name = hb_descriptor_name_at(types->go, field.name);
 		const char *text = name.len ? copy_text(types, name) : hb_arena_printf(&types->arena, "field%u", i);
 		if (!text)
 			return hb_error_nomem();
@@ -318,7 +317,7 @@ static struct hb_error *fill_fields(struct hb_types *types, const struct hb_desc
 		        .name = text,
 		        .type = hb_types_find(types, field.type),
 		        .offset = field.offset,
-		        .embedded = embedded,
+		        .embedded = field.embedded,
 		};
 		type->nfields++;
 	}
@@ -333,7 +332,7 @@ static bool is_old_group(const struct hb_types *types, const struct hb_descripto
 	if (d->kind != HB_KIND_MAP || !hb_descriptor_read(types->go, d->group, &group) ||
 	    !hb_descriptor_field(types->go, &group, 0, &first))
 		return false;
-	struct hb_bytes name = hb_descriptor_name_at(types->go, first.name, NULL);
+	struct hb_bytes name = hb_descriptor_name_at(types->go, first.name);
 	return name.len == 7 && !memcmp(name.data, "topbits", 7);
 }
 

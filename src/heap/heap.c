@@ -8,7 +8,7 @@ void hb_heap_destroy(struct hb_heap *heap)
 		return;
 	hb_pages_unmap(heap->pages, hb_heap_npages(heap) * sizeof(*heap->pages));
 	hb_pages_unmap(heap->allocated, hb_heap_bitmap_bytes(heap));
-	hb_pages_unmap(heap->arena_bits, (uint64_t)heap->narenas << (HB_ARENA_SHIFT - 6));
+	hb_pages_unmap(heap->arena_bits, hb_heap_arena_bits_bytes(heap));
 	free(heap->arena_map);
 	free(heap->arena_addr);
 	free(heap->spans);
@@ -171,6 +171,8 @@ static bool span_pages_agree(const struct hb_heap *heap, const struct hb_span *s
 static bool bitmap_has_room(const struct hb_heap *heap, const struct hb_span *span)
 {
 	uint64_t behind = heap->inline_marks && span->elem_size > 8 ? 256 : 128;
+	if (heap->bits_in_arenas)
+		return heap->arena_bits;
 	return span->kind != HB_SPAN_BITS || span->nelems * span->elem_size <= (1u << HB_HEAP_PAGE_SHIFT) - behind;
 }
 

@@ -14,7 +14,7 @@
  *   - arenas are numbered in address order, so that a span over several arenas is contiguous in local memory;
  *   - a span's pages are inside those arenas, spans are sorted and disjoint, elem_size is a positive multiple of 8,
  *     nelems * elem_size fits in the pages; a span of kind BITS has one page, elem_size <= 512, and its slots end
- * before the bitmap; LARGE spans have one slot; a span of several slots has at most 65,535 of at most 524,280 bytes;
+ * before the bitmap, if that is in the span; LARGE spans have one slot; a span of several slots has at most 65,535 of at most 524,280 bytes;
  *   - first_slot starts at 1 and advances by nelems from span to span; div_mul gives the right index for every byte of
  *     every slot (0 for spans of one slot);
  *   - what a heap owns: arena_map, arena_addr, spans and masks are malloc'ed; pages, allocated and arena_bits come from
@@ -33,10 +33,10 @@ enum {
 enum hb_span_kind {
 	HB_SPAN_NONE = 0,       /* not heap */
 	HB_SPAN_NOSCAN = 1,     /* no pointers */
-	HB_SPAN_BITS = 2,       /* bitmap at the end of the span (1.22+, ≤ 512 B): see pointers.h */
+	HB_SPAN_BITS = 2,       /* ≤ 512 B, one page: a bitmap of the page, see hb_small_bitmap in pointers.h */
 	HB_SPAN_HEADER = 3,     /* first word of the slot is the type (1.22+, > 512 B) */
-	HB_SPAN_LARGE = 4,      /* one object; the span records the type */
-	HB_SPAN_ARENA_BITS = 5, /* bitmap kept by heapArena (≤ 1.21), and user arena chunks */
+	HB_SPAN_LARGE = 4,      /* one object; the span records the type (1.22+) */
+	HB_SPAN_ARENA_BITS = 5, /* bitmap kept by heapArena (≤ 1.21, > 512 B) */
 };
 
 struct hb_page {             /* 16 bytes a heap page */
@@ -84,9 +84,10 @@ struct hb_heap {
 	struct hb_type_mask *masks; /* open addressing; NULL when there are none */
 	uint32_t nmasks_log2, nmasks;
 	bool inline_marks; /* 1.26+: 128 bytes of mark bits follow the bitmap of ≥ 16-byte spans */
-	/* arena bitmaps (HB_SPAN_ARENA_BITS), a bit a word of dense memory: narenas << (26 - 3 - 3) bytes; NULL when no
-	 * span needs them */
+	/* What heapArena keeps up to 1.21: a bit a word of dense memory, for HB_SPAN_ARENA_BITS and, when
+	 * bits_in_arenas, HB_SPAN_BITS; hb_heap_arena_bits_bytes() of them, NULL when no span needs them */
 	uint64_t *arena_bits;
+	bool bits_in_arenas;
 	struct hb_arena arena; /* bits of masks */
 	/* totals */
 	uint64_t nobjects, object_bytes; /* allocated slots */
@@ -114,6 +115,11 @@ static inline uint64_t hb_heap_npages(const struct hb_heap *heap)
 static inline size_t hb_heap_bitmap_bytes(const struct hb_heap *heap)
 {
 	return ((size_t)heap->nslots / 64 + 1) * sizeof(uint64_t);
+}
+
+static inline uint64_t hb_heap_arena_bits_bytes(const struct hb_heap *heap)
+{
+	return (uint64_t)heap->narenas << (HB_ARENA_SHIFT - 6);
 }
 
 /* Executable invariant: tables agree with each other. Cheap enough for every run in test builds. */

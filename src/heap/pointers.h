@@ -27,8 +27,8 @@ uint64_t hb_pointers_window(const struct hb_pointers *pointers, uint64_t start);
 
 /* The bitmap of a one-page span of small objects, 128 bytes, for the page at offset `at` or an object in it.
  *
- * It covers the whole page and lies at its end (runtime/mbitmap.go spanHeapBitsRange and heapBitsSmallForAddr, 1.22+).
- * From 1.26 on the 128 bytes of spanInlineMarkBits lie behind it when the slots have 16 bytes or more
+ * It covers the whole page and lies at its end (runtime/mbitmap.go spanHeapBitsRange and heapBitsSmallForAddr, 1.22+);
+ * before, it is a part of what heapArena keeps. From 1.26 on the 128 bytes of spanInlineMarkBits lie behind it when the slots have 16 bytes or more
  * (runtime/mgcmark_greenteagc.go gcUsesSpanInlineMarkBits). */
 enum { HB_SMALL_BITMAP = (1 << HB_HEAP_PAGE_SHIFT) / 64 };
 
@@ -36,6 +36,8 @@ static inline const uint8_t *hb_small_bitmap(const struct hb_heap *heap, uint64_
 {
 	enum { PAGE = 1 << HB_HEAP_PAGE_SHIFT, MARKS = 128 };
 	uint64_t page = at & ~(uint64_t)(PAGE - 1);
+	if (heap->bits_in_arenas)
+		return (const uint8_t *)heap->arena_bits + page / 64;
 	return heap->memory + page + PAGE - HB_SMALL_BITMAP - (heap->inline_marks && nwords > 1 ? MARKS : 0);
 }
 

@@ -15,9 +15,9 @@ static const char *kind_problem(const struct hb_heap *heap, const struct hb_span
 		return NULL;
 	case HB_SPAN_BITS:
 		if (span->npages != 1 || span->elem_size > SMALL_MAX ||
-		    span->nelems * span->elem_size > PAGE_SIZE - HB_SMALL_BITMAP)
+		    span->nelems * span->elem_size > PAGE_SIZE - (heap->bits_in_arenas ? 0 : HB_SMALL_BITMAP))
 			return "its slots and its pointer bitmap do not fit in one page";
-		return NULL;
+		return heap->bits_in_arenas && !heap->arena_bits ? "there are no arena bitmaps" : NULL;
 	case HB_SPAN_LARGE:
 		return span->nelems == 1 ? NULL : "a large object's span has one slot";
 	case HB_SPAN_ARENA_BITS:

@@ -4,6 +4,7 @@
  * checked and all is read again), and in the stop, when nothing moves. docs/capture.md.
  */
 #include "base/progress.h"
+#include "golang/arena_bits.h"
 #include "golang/queues.h"
 #include "snapshot/capture_internal.h"
 
@@ -183,6 +184,36 @@ static void walk_span(struct span_walk *walk, uint64_t addr)
 		mark_pages(walk, start, npages);
 }
 
+static struct hb_error *plan_or_prefault(struct capture *capture, bool plan, uint64_t addr, uint64_t len, uint64_t *bytes)
+{
+	*bytes += len;
+	if (plan)
+		return capture_plan(capture, addr, len);
+	capture_prefault(capture, addr, len);
+	return NULL;
+}
+
+/* Up to 1.21 the pointer bitmaps are outside the spans. */
+static struct hb_error *with_bitmap(struct capture *capture, bool plan, uint64_t heap_arena, unsigned first,
+                                    unsigned npages, uint64_t *bytes)
+{
+	struct hb_arena_bits_ranges ranges = hb_go_arena_bits_of(capture->go.layout, heap_arena, first, npages);
+	TRY(plan_or_prefault(capture, plan, ranges.bits, ranges.bits_len, bytes));
+	return ranges.ends_len ? plan_or_prefault(capture, plan, ranges.ends, ranges.ends_len, bytes) : NULL;
+}
+
+/* The heapArena of a dense arena, where pointer bitmaps are there; else 0. */
+static uint64_t heap_arena_of(struct capture *capture, uint64_t arena)
+{
+	const struct hb_go_layout *layout = capture->go.layout;
+	const uint8_t *table = NULL, *entry = NULL;
+	if (hb_go_has_arena_bits(layout))
+		table = capture_want(capture, capture->go.mheap + layout->mheap.arenas, 8);
+	if (table)
+		entry = capture_want(capture, hb_go_heap_arena_entry(hb_load_u64(table), arena), 8);
+	return entry ? hb_load_u64(entry) : 0;
+}
+
 /* Runs of set bits become planned ranges or prefaulted memory. */
 static struct hb_error *each_run(struct span_walk *walk, bool plan, uint64_t *bytes)
 {
@@ -190,6 +221,7 @@ static struct hb_error *each_run(struct span_walk *walk, bool plan, uint64_t *by
 	*bytes = 0;
 	for (uint32_t arena = 0; arena < arenas->n; arena++) {
 		const uint64_t *bits = walk->scan_pages + (size_t)arena * (8192 / 64);
+		uint64_t heap_arena = heap_arena_of(walk->capture, arenas->addr[arena]);
 		for (unsigned page = 0; page < 8192;) {
 			if (!(bits[page >> 6] >> (page & 63))) {
 				page = (page | 63) + 1;
@@ -201,11 +233,9 @@ static struct hb_error *each_run(struct span_walk *walk, bool plan, uint64_t *by
 				end++;
 			uint64_t addr = arenas->addr[arena] + ((uint64_t)page << 13), len = (uint64_t)(end - page)
 			                                                                    << 13;
-			*bytes += len;
-			if (plan)
-				TRY(capture_plan(walk->capture, addr, len));
-			else
-				capture_prefault(walk->capture, addr, len);
+			TRY(plan_or_prefault(walk->capture, plan, addr, len, bytes));
+			if (heap_arena)
+				TRY(with_bitmap(walk->capture, plan, heap_arena, page, end - page, bytes));
 			page = end;
 		}
 	}
