@@ -188,7 +188,8 @@ toolchain() {
 
 # go_build VERSION DIR OUT [FLAG...]: builds the program in DIR, with CGO_ENABLED and GOEXPERIMENT as they are set (cgo is
 # off by default). What was once built from the same sources, the same way, comes from the cache. VERSION may be empty:
-# any Go that is new enough.
+# any Go that is new enough. For releases that are older than the module says it needs, the module may have a second
+# go.mod, go118.mod.
 go_build() {
 	local version=$1 dir out=$3 goroot module key built
 	dir=$(cd "$2" && pwd) || return 1
@@ -200,6 +201,9 @@ go_build() {
 		module=$(dirname "$module")
 	done
 	[[ $module != / ]] || module=$dir
+	if [[ $version =~ ^1\.(1[0-9]|2[0-3])(\.|$) && -f $module/go118.mod ]]; then
+		set -- -modfile="$(realpath --relative-to="$dir" "$module/go118.mod")" "$@"
+	fi
 	key=$(
 		{
 			printf '%s\0' "$("$goroot/bin/go" version)" "${dir#"$module"}" "${CGO_ENABLED:-0}" "${GOEXPERIMENT:-}" \
