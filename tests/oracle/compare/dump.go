@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 )
 
 // A heap dump as runtime/heapdump.go writes it ("go1.7 heap dump", the same from Go 1.7 to 1.27).
@@ -32,6 +33,7 @@ type frame struct {
 
 type goroutine struct {
 	g, id, gopc, status uint64
+	thread              uint64
 	system              bool
 	wait                string
 	frames              []frame
@@ -111,7 +113,7 @@ func readDump(path string) (*dump, error) {
 	for r.err == nil {
 		switch tag := r.number(); tag {
 		case 0:
-			return d, nil
+			return d, d.setDumperAside(path)
 		case 1:
 			o := &object{addr: r.number(), contents: r.bytes()}
 			o.pointers = r.fields()
@@ -130,13 +132,9 @@ func readDump(path string) (*dump, error) {
 			r.skip(2) // background, waitsince
 			g.wait = string(r.bytes())
 			r.skip(1) // ctxt
-			thread := r.number()
+			g.thread = r.number()
 			r.skip(2) // defer, panic
-			if g.wait == "dumping heap" {
-				d.dumper, d.dumperThread = g, thread
-			} else {
-				d.goroutines[g.id] = g
-			}
+			d.goroutines[g.id] = g
 		case 5:
 			f := frame{sp: r.number()}
 			r.skip(2) // depth, child's sp
@@ -188,4 +186,16 @@ func readDump(path string) (*dump, error) {
 		}
 	}
 	return nil, fmt.Errorf("%s: %w", path, r.err)
+}
+
+// setDumperAside finds the goroutine that wrote the dump. By its stack: up to Go 1.19 its wait reason is an old one.
+func (d *dump) setDumperAside(path string) error {
+	for id, g := range d.goroutines {
+		if slices.ContainsFunc(g.frames, func(f frame) bool { return f.name == "runtime/debug.WriteHeapDump" }) {
+			d.dumper, d.dumperThread = g, g.thread
+			delete(d.goroutines, id)
+			return nil
+		}
+	}
+	return fmt.Errorf("%s: no goroutine dumps the heap", path)
 }
