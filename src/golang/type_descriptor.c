@@ -173,6 +173,22 @@ static bool read_kind(const struct hb_go *go, struct hb_descriptor *d)
 	}
 }
 
+/* Kind_ held KindDirectIface (32) up to 1.25 and KindGCProg (64) up to 1.23; TFlag holds the former from 1.26 on and
+ * TFlagGCMaskOnDemand from 1.24 on. */
+static bool mask_is_built(unsigned minor, uint8_t kind, uint8_t tflag)
+{
+	return minor <= 23 ? !(kind & 64) : !(tflag & HB_TFLAG_MASK_ON_DEMAND);
+}
+
+bool hb_descriptor_mask(unsigned minor, const uint8_t *descriptor, uint64_t *ret_mask, uint64_t *ret_len)
+{
+	uint64_t size = hb_load_u64(descriptor), ptr_bytes = hb_load_u64(descriptor + 8);
+	*ret_mask = hb_load_u64(descriptor + 32);
+	*ret_len = (ptr_bytes / 8 + 7) / 8;
+	return ptr_bytes && ptr_bytes % 8 == 0 && ptr_bytes <= size && size <= HB_TYPE_MAX_SIZE && *ret_mask &&
+	       mask_is_built(minor, descriptor[23], descriptor[20]);
+}
+
 bool hb_descriptor_read(const struct hb_go *go, uint64_t addr, struct hb_descriptor *ret)
 {
 	const uint8_t *p = addr % 8 ? NULL : hb_snapshot_at(go->snapshot, addr, HB_TYPE_BYTES);
@@ -190,15 +206,13 @@ bool hb_descriptor_read(const struct hb_go *go, uint64_t addr, struct hb_descrip
 	        .gcdata = hb_load_u64(p + 32),
 	        .name_offset = (int32_t)hb_load_u32(p + 40),
 	};
-	/* Kind_ held KindDirectIface (32) up to 1.25 and KindGCProg (64) up to 1.23; TFlag holds the former from 1.26
-	 * on and TFlagGCMaskOnDemand from 1.24 on. */
 	unsigned minor = go->version.minor;
 	uint8_t kind_flags = minor >= 26 ? 0 : minor >= 24 ? 32 : 96;
 	uint8_t tflags = minor >= 26 ? 63 : minor >= 24 ? 31 : 15;
 	if (kind & ~(31 | kind_flags) || d.tflag & ~tflags || d.kind < HB_KIND_BOOL || d.kind > HB_KIND_UNSAFE_POINTER)
 		return false;
 	d.direct_iface = minor >= 26 ? d.tflag & HB_TFLAG_DIRECT : kind & 32;
-	d.mask_is_built = !(d.tflag & HB_TFLAG_MASK_ON_DEMAND) && !(kind & 64);
+	d.mask_is_built = mask_is_built(minor, kind, d.tflag);
 	if (d.ptr_bytes > d.size || d.ptr_bytes % 8 || d.size > HB_TYPE_MAX_SIZE || (d.ptr_bytes && !d.gcdata))
 		return false;
 	if ((d.align != 1 && d.align != 2 && d.align != 4 && d.align != 8) || p[22] != d.align || d.size % d.align)

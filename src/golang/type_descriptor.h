@@ -43,6 +43,11 @@ struct hb_descriptor {
  * The types that it refers to are not looked at. */
 bool hb_descriptor_read(const struct hb_go *go, uint64_t addr, struct hb_descriptor *ret);
 
+/* The bytes of a descriptor alone: where its mask is, when it has one that is written out, and how many bytes that has.
+ * For types that reflect makes for itself, which are no whole descriptors. False when there is none, or the sizes
+ * contradict each other. */
+bool hb_descriptor_mask(unsigned minor, const uint8_t *descriptor, uint64_t *ret_mask, uint64_t *ret_len);
+
 struct hb_field_descriptor {
 	uint64_t name; /* address of the encoded name */
 	uint64_t type, offset;

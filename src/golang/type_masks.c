@@ -137,11 +137,28 @@ static bool walk_type(struct walk *walk, const struct hb_descriptor *type)
 	return true;
 }
 
+/* A type that reflect made for itself, in the heap: neither its fields nor its kind are there, but its mask is
+ * (snapshot/go_masks.c). */
+static bool bare_mask(const struct hb_go *go, uint64_t addr, struct hb_arena *arena, uint64_t *size_words,
+                      uint64_t *ptr_words, const uint64_t **mask)
+{
+	const uint8_t *p = hb_go_module_of_types(go, addr) ? NULL : hb_snapshot_at(go->snapshot, addr, HB_TYPE_BYTES);
+	uint64_t at, len, *bits;
+	if (!p || !hb_descriptor_mask(go->version.minor, p, &at, &len) || !hb_snapshot_at(go->snapshot, at, len))
+		return false;
+	*size_words = (hb_load_u64(p) + 7) / 8;
+	*ptr_words = hb_load_u64(p + 8) / 8;
+	*mask = bits = hb_arena_alloc(arena, (*ptr_words + 63) / 64 * 8);
+	return bits && put_mask_bytes(go, bits, 0, at, *ptr_words);
+}
+
 bool hb_go_type_mask(const struct hb_go *go, uint64_t addr, struct hb_arena *arena, uint64_t *size_words,
                      uint64_t *ptr_words, const uint64_t **mask)
 {
 	struct hb_descriptor type;
-	if (!hb_descriptor_read(go, addr, &type) || type.ptr_bytes / 8 > max_mask_words)
+	if (!hb_descriptor_read(go, addr, &type))
+		return bare_mask(go, addr, arena, size_words, ptr_words, mask);
+	if (type.ptr_bytes / 8 > max_mask_words)
 		return false;
 	struct walk walk = {.go = go, .ptr_words = type.ptr_bytes / 8};
 	if (walk.ptr_words) {

@@ -269,6 +269,7 @@ static struct hb_error *run(struct capture *capture)
 	if (capture->predict)
 		return NULL;
 	TRY(stop_and_freeze(capture));
+	TRY(capture_go_masks(capture));
 	capture_settle_pieces(capture);
 	TRY(describe(capture));
 	return capture->target->kind == HB_TARGET_CORE ? hb_core_describe(capture->target, capture->snapshot) : NULL;

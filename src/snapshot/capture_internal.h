@@ -33,7 +33,9 @@ struct hb_error *capture_add_piece(struct capture *capture, uint64_t addr, uint6
 void capture_reserve_pieces(struct capture *capture, uint64_t bytes);
 /* Plans the pieces that were added. */
 struct hb_error *capture_plan_pieces(struct capture *capture) HB_MUST_CHECK;
-/* After the stop: hands them to the snapshot, in order. */
+/* After the stop: reads one more piece, of memory that does not change; what cannot be read stays unread. */
+struct hb_error *capture_read_late(struct capture *capture, uint64_t addr, uint64_t len) HB_MUST_CHECK;
+/* Last: hands the pieces to the snapshot, in order. */
 void capture_settle_pieces(struct capture *capture);
 /* Reads what is planned, on two threads. */
 struct hb_error *capture_read_plan(struct capture *capture) HB_MUST_CHECK;
@@ -65,3 +67,7 @@ void capture_go_processors(struct capture *capture);
 void capture_go_prefault_stacks(struct capture *capture);
 /* Plans stacks of goroutines and threads; scannable spans must have been read. */
 struct hb_error *capture_go_stacks(struct capture *capture) HB_MUST_CHECK;
+
+/* --- go_masks.c ------------------------------------------------------------------------------------------------- */
+/* After the stop: makes the pointer masks of types in the heap available. */
+struct hb_error *capture_go_masks(struct capture *capture) HB_MUST_CHECK;

@@ -284,6 +284,31 @@ void capture_reserve_pieces(struct capture *capture, uint64_t bytes)
 		madvise(snapshot->piece_bytes, bytes & ~UINT64_C(4095), MADV_POPULATE_WRITE);
 }
 
+struct hb_error *capture_read_late(struct capture *capture, uint64_t addr, uint64_t len)
+{
+	struct hb_snapshot *snapshot = capture->snapshot;
+	uint64_t needed = capture->piece_bytes + len;
+	if (needed > snapshot->piece_bytes_len) {
+		uint64_t grown = hb_max(needed, snapshot->piece_bytes_len * 2);
+		uint8_t *bytes = hb_pages_map(grown);
+		if (!bytes)
+			return hb_error_nomem();
+		if (capture->piece_bytes)
+			memcpy(bytes, snapshot->piece_bytes, capture->piece_bytes);
+		hb_pages_unmap(snapshot->piece_bytes, snapshot->piece_bytes_len);
+		snapshot->piece_bytes = bytes;
+		snapshot->piece_bytes_len = grown;
+	}
+	struct hb_error *err = hb_target_read(capture->target, addr, snapshot->piece_bytes + capture->piece_bytes, len);
+	if (err) {
+		hb_error_destroy(err);
+		return NULL;
+	}
+	HB_VEC_PUSH(&capture->pieces, (struct hb_snapshot_piece){addr, capture->piece_bytes, len});
+	capture->piece_bytes = needed;
+	return NULL;
+}
+
 static int compare_piece(const void *a, const void *b)
 {
 	const struct hb_snapshot_piece *x = a, *y = b;

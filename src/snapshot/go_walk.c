@@ -6,6 +6,7 @@
 #include "base/progress.h"
 #include "golang/arena_bits.h"
 #include "golang/queues.h"
+#include "golang/type_descriptor.h"
 #include "snapshot/capture_internal.h"
 
 #include <string.h>
@@ -159,6 +160,22 @@ static void walk_specials(struct span_walk *walk, uint64_t special, uint64_t nel
 	}
 }
 
+/* The pointers of a large object are described by its type. Where the compiler had written a program instead of a mask (up
+ * to 1.23), the runtime unrolls it into pages of its own, with a type in front that has no more than the mask
+ * (runtime/mbitmap.go heapSetType, 1.22-1.23). They go with the object. */
+static void walk_large_type(struct span_walk *walk, const uint8_t *span)
+{
+	const struct hb_go_layout *layout = walk->capture->go.layout;
+	if (layout->mspan.large_type == HB_ABSENT || span[layout->mspan.spanclass] != 0)
+		return;
+	uint64_t addr = hb_load_u64(span + layout->mspan.large_type), mask, len;
+	const struct hb_region *region = addr ? hb_snapshot_region(walk->capture->snapshot, addr) : NULL;
+	const uint8_t *type =
+	        region && region->in_arenas ? capture_want(walk->capture, addr, HB_TYPE_BYTES) : NULL;
+	if (type && hb_descriptor_mask(layout->minor, type, &mask, &len) && mask - addr == HB_TYPE_BYTES)
+		capture_want(walk->capture, mask, len);
+}
+
 static void walk_span(struct span_walk *walk, uint64_t addr)
 {
 	const struct hb_go_layout *layout = walk->capture->go.layout;
@@ -180,6 +197,7 @@ static void walk_span(struct span_walk *walk, uint64_t addr)
 	uint64_t special = hb_load_u64(span + layout->mspan.specials);
 	if (special)
 		walk_specials(walk, special, nelems);
+	walk_large_type(walk, span);
 	if (!(span[layout->mspan.spanclass] & 1) || walk->capture->options->everything)
 		mark_pages(walk, start, npages);
 }
