@@ -186,6 +186,11 @@ toolchain() {
 	"$ROOT/scripts/go-toolchain.sh" "$1"
 }
 
+# go_versions: the Go releases to test with, oldest first.
+go_versions() {
+	awk '/^\[/ { on = ($1 == "[toolchains]") } on && /^[0-9]/ { print $1 }' "$ROOT/scripts/dependencies.txt" | sort -V
+}
+
 # go_build VERSION DIR OUT [FLAG...]: builds the program in DIR, with CGO_ENABLED and GOEXPERIMENT as they are set (cgo is
 # off by default). What was once built from the same sources, the same way, comes from the cache. VERSION may be empty:
 # any Go that is new enough. For releases that are older than the module says it needs, the module may have a second

@@ -8,10 +8,12 @@
  *   frame ID SP PC FUNCTION                           innermost first
  *   live ID SLOT VALUE CONSERVATIVE                   what the stack of a goroutine keeps alive
  *   root FROM VALUE PHASE NAME
+ *   thread M                                          the m of a thread of the target
  *   sample ADDR PC,PC…\tFUNCTION…                    allocation site of a sampled object, innermost first
  * Numbers are hexadecimal, but for sizes and counts. MARKED is reachability alone, REACHED the dominator graph's.
  */
 #include "golang/stacks.h"
+#include "golang/threads.h"
 #include "report/analysis.h"
 
 #include <inttypes.h>
@@ -90,6 +92,13 @@ static void print_roots(const struct hb_roots *roots)
 	}
 }
 
+static void print_threads(const struct hb_analysis *analysis)
+{
+	for (size_t i = 0; i < analysis->snapshot->nthreads; i++)
+		if (analysis->goroutines.threads[i].m)
+			fprintf(out, "thread %" PRIx64 "\n", analysis->goroutines.threads[i].m);
+}
+
 static void print_samples(const struct hb_analysis *analysis)
 {
 	const struct hb_alloc_sites *sites = analysis->sites;
@@ -124,6 +133,7 @@ static struct hb_error *examine(const char *spec)
 	print_objects(analysis, marked);
 	TRY(print_goroutines(analysis));
 	print_roots(&analysis->roots);
+	print_threads(analysis);
 	print_samples(analysis);
 	for (size_t i = 0; i < analysis->snapshot->notes.texts.len; i++)
 		fprintf(out, "note %s\n", analysis->snapshot->notes.texts.data[i]);

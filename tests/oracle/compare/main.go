@@ -23,10 +23,13 @@ import (
 const noScan = 1
 
 type verdict struct {
-	values   bool
-	count    map[string]int
-	examples map[string][]string
-	agreed   map[string]int
+	values bool
+	// The collector was at work when heldby looked: its own goroutines have moved, and their structs with them.
+	collecting bool
+	collectors map[uint64]bool // addresses of their g
+	count      map[string]int
+	examples   map[string][]string
+	agreed     map[string]int
 }
 
 func (v *verdict) differ(kind, format string, args ...any) {
@@ -45,9 +48,10 @@ func fatal(err error) {
 
 func main() {
 	values := flag.Bool("values", true, "compare the pointers' values, too: off when nothing says which have changed")
+	collecting := flag.Bool("collecting", false, "the collector was at work when heldby looked: leave its own goroutines out")
 	flag.Parse()
 	if flag.NArg() != 5 {
-		fmt.Fprintln(os.Stderr, "usage: compare [-values=false] FACTS BEFORE AFTER COLLECTED TYPES")
+		fmt.Fprintln(os.Stderr, "usage: compare [-values=false] [-collecting] FACTS BEFORE AFTER COLLECTED TYPES")
 		os.Exit(2)
 	}
 	facts, err := readFacts(flag.Arg(0))
@@ -58,7 +62,10 @@ func main() {
 		fatal(err)
 		dropTails(facts, dumps[i])
 	}
-	v := &verdict{*values, map[string]int{}, map[string][]string{}, map[string]int{}}
+	v := &verdict{*values, *collecting, map[uint64]bool{}, map[string]int{}, map[string][]string{}, map[string]int{}}
+	for _, g := range dumps[1].goroutines {
+		v.collectors[g.g] = g.system && v.collecting
+	}
 	if !v.values && facts.swept() > len(facts.spans)/4 {
 		v.differ("most spans should be unswept", "%d of %d are swept", facts.swept(), len(facts.spans))
 	}
@@ -112,6 +119,7 @@ func compareObjects(v *verdict, facts *facts, dumps [3]*dump) {
 	for addr, o := range before.objects {
 		f := facts.objects[addr]
 		if after.objects[addr] == nil {
+			v.garbage(facts, addr, f)
 			continue
 		}
 		if f == nil {
@@ -135,7 +143,7 @@ func compareObjects(v *verdict, facts *facts, dumps [3]*dump) {
 		case alive && !f.marked:
 			v.differ("a live object is not reached", "%x of %d bytes: %s", addr, f.size, f.what)
 		case !alive && f.marked:
-			v.differ("garbage is reached", "%x of %d bytes: %s", addr, f.size, f.what)
+			v.garbage(facts, addr, f)
 		case alive && f.marked != f.reached:
 			v.differ("the graph and the mark disagree", "%x of %d bytes: %s", addr, f.size, f.what)
 		case alive:
@@ -153,11 +161,23 @@ func compareObjects(v *verdict, facts *facts, dumps [3]*dump) {
 		// it scans conservatively.
 		s := facts.span(addr)
 		if !v.values && s.kind == noScan && s.size >= 16 && s.size <= 512 && facts.version >= "go1.26" &&
-			(!f.marked || facts.heldConservatively(addr, f.size)) {
+			(!f.marked || facts.loose[addr]) {
 			v.agreed["free pointer-free slots taken for garbage"]++
 			continue
 		}
 		v.differ("a free slot is taken for an object", "%x of %d bytes: %s", addr, f.size, f.what)
+	}
+}
+
+// garbage compares an object that was dead when heldby looked.
+func (v *verdict) garbage(facts *facts, addr uint64, f *found) {
+	switch {
+	case f == nil || !f.marked:
+		v.agreed["garbage"]++
+	case facts.loose[addr]:
+		v.agreed["garbage behind words that may not be pointers"]++
+	default:
+		v.differ("garbage is reached", "%x of %d bytes: %s", addr, f.size, f.what)
 	}
 }
 
@@ -182,8 +202,10 @@ func compareWords(v *verdict, addr uint64, f *found, before, after *object) {
 		old, now := before.word(offset), after.word(offset)
 		if old != now || !v.values {
 			v.agreed["words that changed"]++
-		} else if f.values[i] != now && (f.what == "runtime.m" || f.what == "runtime.p") {
+		} else if f.values[i] != now && (f.what == "runtime.m" || f.what == "runtime.mPadded" || f.what == "runtime.p") {
 			v.agreed["words of threads that changed and changed back"]++
+		} else if f.values[i] != now && v.collectors[addr] {
+			v.agreed["words of the collector's goroutines that changed and changed back"]++
 		} else if f.values[i] != now {
 			v.differ("a pointer's value differs", "%x+%d: %x, the runtime says %x: %s", addr, offset, f.values[i], now,
 				f.what)
@@ -214,7 +236,7 @@ func compareGoroutines(v *verdict, facts *facts, dumps [3]*dump) {
 			v.agreed["goroutines that moved"]++
 			continue
 		}
-		if !v.values && g.system {
+		if (!v.values || v.collecting) && g.system {
 			continue // the collector's own, which go on
 		}
 		wait := g.wait
@@ -306,7 +328,9 @@ func compareRoots(v *verdict, facts *facts, dumps [3]*dump) {
 			value, from := s.word(offset), s.addr+offset
 			if value != old.word(offset) || !v.values {
 				v.agreed["roots that changed"]++
-			} else if got, ok := facts.roots[from]; inHeap(value) && (!ok || got != value) {
+			} else if got, ok := facts.roots[from]; inHeap(value) && got != value && facts.ofThread(from) {
+				v.agreed["words of threads that changed and changed back"]++
+			} else if inHeap(value) && (!ok || got != value) {
 				v.differ("a global pointer is not a root", "%x: %x, heldby %x", from, value, got)
 			} else if inHeap(value) {
 				v.agreed["roots"]++

@@ -76,6 +76,8 @@ func obey(command, argument []byte, commands []Command) bool {
 		collect()
 	case "gc-once":
 		runtime.GC() // keeps what pools hold: they give it up at the second
+	case "litter":
+		litter()
 	case "dump":
 		dump(argument)
 	case "unswept":
@@ -141,6 +143,26 @@ func collect() {
 	}
 	if AfterGC != nil {
 		AfterGC()
+	}
+}
+
+type leaf struct {
+	next *leaf
+	name []byte
+}
+
+// litter makes garbage of many sizes, with and without pointers, between what lives.
+func litter() {
+	var list *leaf
+	for i := 0; i < 2000; i++ {
+		list = &leaf{list, make([]byte, i%700)}
+		if i%50 == 0 {
+			pointers := make([]*leaf, i)
+			if i > 0 {
+				pointers[i/2] = list
+			}
+			list = nil
+		}
 	}
 }
 
