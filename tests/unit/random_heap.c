@@ -342,6 +342,7 @@ void random_heap_create(struct random_heap *r, uint64_t seed)
 	static const uint64_t bases[] = {0xc000000000, 0x7f0000000000, 0x40000000};
 	synthetic_create(&r->synthetic, bases[random_below(&m.random, 3)], arenas[random_below(&m.random, 3)], 5,
 	                 1 << 19, random_chance(&m.random, 50));
+	r->synthetic.heap->bits_in_arenas = !r->synthetic.heap->inline_marks && random_chance(&m.random, 50);
 	m.locality = random_chance(&m.random, 60) ? 1 + random_below(&m.random, 6) : 0;
 	r->nnodes = 1;
 	make_types(&m);

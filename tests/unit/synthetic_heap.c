@@ -34,7 +34,7 @@ void synthetic_create(struct synthetic_heap *s, uint64_t base, const uint32_t *i
 	heap->allocated = must(hb_pages_map(s->bitmap_bytes));
 	heap->nslots = 0;
 	heap->pages = must(hb_pages_map(hb_heap_npages(heap) * sizeof(*heap->pages)));
-	heap->arena_bits = must(hb_pages_map((size_t)narenas << (HB_ARENA_SHIFT - 6)));
+	heap->arena_bits = must(hb_pages_map(hb_heap_arena_bits_bytes(heap)));
 	size_t size = (size_t)narenas << HB_ARENA_SHIFT;
 	s->mapping_bytes = size + 2 * GUARD;
 	s->mapping = must(mmap(NULL, s->mapping_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
@@ -69,7 +69,7 @@ static bool is_contiguous(const struct hb_heap *heap, uint64_t at, uint64_t size
 static uint64_t room_for_slots(const struct hb_heap *heap, enum hb_span_kind kind, uint64_t elem_size, uint32_t npages)
 {
 	uint64_t size = (uint64_t)npages * PAGE;
-	if (kind == HB_SPAN_BITS)
+	if (kind == HB_SPAN_BITS && !heap->bits_in_arenas)
 		size -= 128 + (heap->inline_marks && elem_size >= 16 ? 128 : 0);
 	return size / elem_size;
 }
@@ -145,7 +145,7 @@ void synthetic_set_bit(struct synthetic_heap *s, const struct hb_span *span, uin
 {
 	uint8_t *byte;
 	uint64_t at = slot_offset(s, span, slot) + word * 8, bit;
-	if (span->kind == HB_SPAN_ARENA_BITS) {
+	if (span->kind == HB_SPAN_ARENA_BITS || s->heap->bits_in_arenas) {
 		byte = (uint8_t *)s->heap->arena_bits + at / 64;
 		bit = at / 8 % 8;
 	} else {

@@ -48,7 +48,8 @@ void synthetic_set_header(struct synthetic_heap *s, const struct hb_span *span, 
 /* Stores a word and says nothing about it. */
 void synthetic_store(struct synthetic_heap *s, const struct hb_span *span, uint32_t slot, uint64_t word,
                      uint64_t value);
-/* BITS and ARENA_BITS: makes the word a pointer (or not). */
+/* BITS and ARENA_BITS: makes the word a pointer (or not). Where the bitmaps of BITS are is up to heap->bits_in_arenas, set
+ * before the first span is made. */
 void synthetic_set_bit(struct synthetic_heap *s, const struct hb_span *span, uint32_t slot, uint64_t word, bool on);
 
 /* Page table and totals. */

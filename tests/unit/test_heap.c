@@ -80,12 +80,14 @@ static void compare_words(const struct hb_heap *heap, const struct hb_span *span
 }
 
 /* Every slot of a span with a bitmap of its own, whose neighbours have other bits. */
-static void check_bitmap_span(enum hb_span_kind kind, uint32_t elem_size, bool inline_marks, uint64_t seed)
+static void check_bitmap_span(enum hb_span_kind kind, uint32_t elem_size, bool inline_marks, bool bits_in_arenas,
+                              uint64_t seed)
 {
 	struct synthetic_heap s;
 	struct random_source random = {seed};
 	uint32_t arena = 0;
 	synthetic_create(&s, 0xc000000000, &arena, 1, 3000, inline_marks);
+	s.heap->bits_in_arenas = bits_in_arenas;
 	const struct hb_span *span = synthetic_span(&s, kind, elem_size, elem_size > 4096 ? 5 : 1, 0, NULL);
 	uint64_t nwords = elem_size / 8;
 	bool *truth = calloc(span->nelems * nwords, 1);
@@ -109,11 +111,12 @@ static void test_bitmaps(void **state)
 	static const uint32_t sizes[] = {8, 16, 24, 32, 48, 64, 80, 112, 208, 288, 416, 480, 512};
 	for (size_t i = 0; i < hb_countof(sizes); i++)
 		for (int inline_marks = 0; inline_marks < 2; inline_marks++) {
-			check_bitmap_span(HB_SPAN_BITS, sizes[i], inline_marks, i);
-			check_bitmap_span(HB_SPAN_ARENA_BITS, sizes[i], inline_marks, i);
+			check_bitmap_span(HB_SPAN_BITS, sizes[i], inline_marks, false, i);
+			check_bitmap_span(HB_SPAN_BITS, sizes[i], false, true, i);
+			check_bitmap_span(HB_SPAN_ARENA_BITS, sizes[i], inline_marks, false, i);
 		}
-	check_bitmap_span(HB_SPAN_ARENA_BITS, 1152, false, 1);
-	check_bitmap_span(HB_SPAN_ARENA_BITS, 40960, false, 1);
+	check_bitmap_span(HB_SPAN_ARENA_BITS, 1152, false, true, 1);
+	check_bitmap_span(HB_SPAN_ARENA_BITS, 40960, false, true, 1);
 }
 
 /* Element sizes around the width of a window, and slots that cut the last element off. */
