@@ -27,7 +27,8 @@ type structDef struct {
 	name   string
 	types  []string // Go names to try
 	in     versionRange
-	sized  bool // patch releases agree on the size
+	sized  bool // patch releases agree on the size …
+	grows  bool // … or later ones have more at the end
 	fields []fieldDef
 }
 
@@ -35,7 +36,8 @@ var defLine = regexp.MustCompile(`^(STRUCT|FIELD|END)\((\w+)(?:, "([^"]+)")?\)(?
 var defVersions = regexp.MustCompile(`^(?:1\.(\d+))?\s*-\s*(?:1\.(\d+))?$`)
 
 // readDef parses layout_fields.def. A comment with a version range after an entry says which versions have it:
-// "1.26-", "-1.23", "1.24-1.25"; "size varies" after a struct leaves its size out.
+// "1.26-", "-1.23", "1.24-1.25"; "size varies" after a struct leaves its size out, "size grows" allows earlier patch
+// releases a smaller one ("1.23-, size grows").
 func readDef(path string) ([]structDef, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -50,17 +52,15 @@ func readDef(path string) ([]structDef, error) {
 			}
 			continue
 		}
-		comment, sized := match[4], true
-		if match[1] == "STRUCT" && comment == "size varies" {
-			comment, sized = "", false
-		}
+		comment, varies := cutSuffix(match[4], "size varies")
+		comment, grows := cutSuffix(comment, "size grows")
 		in, err := parseRange(comment)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
 		}
 		switch names := strings.Split(match[3], "|"); match[1] {
 		case "STRUCT":
-			list = append(list, structDef{name: match[2], types: names, in: in, sized: sized})
+			list = append(list, structDef{name: match[2], types: names, in: in, sized: !varies, grows: grows})
 		case "FIELD":
 			if len(list) == 0 {
 				return nil, fmt.Errorf("%s:%d: field outside a struct", path, i+1)
@@ -83,4 +83,12 @@ func parseRange(comment string) (versionRange, error) {
 	first, _ := strconv.Atoi(match[1])
 	last, _ := strconv.Atoi(match[2])
 	return versionRange{first, last}, nil
+}
+
+// cutSuffix takes a remark off the end of a comment and says whether it was there.
+func cutSuffix(comment, remark string) (string, bool) {
+	if !strings.HasSuffix(comment, remark) {
+		return comment, false
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(comment, remark), ", "), true
 }

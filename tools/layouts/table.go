@@ -33,14 +33,23 @@ func (t *table) lines() []string {
 	return lines
 }
 
-// diff lists the lines that two tables do not share.
-func (t *table) diff(other *table) []string {
+// diff lists the lines in which the table of an earlier patch release is another one. Later releases may have added to the
+// end of a struct that the list says grows, and to the list of wait reasons.
+func (t *table) diff(earlier *table) []string {
 	var list []string
-	a, b := t.lines(), other.lines()
+	for i, s := range t.structs {
+		if size := earlier.structs[i].size; s.def.grows && size != nil && s.size != nil && *size < *s.size {
+			earlier.structs[i].size = s.size
+		}
+	}
+	if n := len(earlier.waitReasons); n < len(t.waitReasons) {
+		earlier.waitReasons = append(earlier.waitReasons, t.waitReasons[n:]...)
+	}
+	a, b := t.lines(), earlier.lines()
 	for i := 0; i < len(a) || i < len(b); i++ {
 		switch {
 		case i >= len(a):
-			list = append(list, "only "+other.toolchain+": "+b[i])
+			list = append(list, "only "+earlier.toolchain+": "+b[i])
 		case i >= len(b):
 			list = append(list, "only "+t.toolchain+": "+a[i])
 		case a[i] != b[i]:
