@@ -55,11 +55,13 @@ static const char *function_of(const struct hb_typing *typing, const struct obje
 	return func.name;
 }
 
-/* "map.group[K]V" and "noalg.map.bucket[K]V" → "map[K]V" */
+/* "map.group[K]V" → "map[K]V groups", "noalg.map.bucket[K]V" → "map[K]V buckets" */
 static void write_group(char *buf, size_t size, const char *name)
 {
-	const char *arguments = strchr(name, '[');
-	snprintf(buf, size, "map%s groups", arguments ? arguments : "");
+	static const char bucket[] = "map.bucket";
+	size_t len = strcspn(name, "["), tail = sizeof(bucket) - 1;
+	bool buckets = len >= tail && !memcmp(name + len - tail, bucket, tail);
+	snprintf(buf, size, "map%s %s", name + len, buckets ? "buckets" : "groups");
 }
 
 static const char *element_name(const struct hb_type *type)

@@ -28,7 +28,7 @@ enum hb_step_kind {
 	HB_STEP_BUFFER,    /* in a channel, type: the element */
 	HB_STEP_COUNTED,   /* a pointer, then the number of values of type there */
 	HB_STEP_REFLECTED, /* a reflect.Value: type, pointer, flags */
-	HB_STEP_BUCKETS,   /* in a map header before swiss maps, type: the bucket */
+	HB_STEP_BUCKETS,   /* in a map header before swiss maps, type: the map type */
 };
 
 struct hb_step {
@@ -44,7 +44,10 @@ enum hb_role {
 	HB_ROLE_MAP,       /* header of a map; its name is that of the map type */
 	HB_ROLE_DIRECTORY, /* pointers to tables */
 	HB_ROLE_TABLE,
-	HB_ROLE_GROUP, /* keys and values (a real type) */
+	HB_ROLE_GROUP,           /* keys and values (a real type): a group or, before swiss maps, a bucket */
+	HB_ROLE_MAP_EXTRA,       /* before swiss maps: what keeps pointer-free overflow buckets alive */
+	HB_ROLE_OVERFLOW_HEADER, /* the header of a list of them, in an object of its own */
+	HB_ROLE_OVERFLOW,        /* an element of the list: a pointer to a bucket */
 	HB_ROLE_CHAN,
 	HB_ROLE_CHAN_INLINE,     /* the same with the buffer behind it, or none: pointer-free */
 	HB_ROLE_CLOSURE,         /* word 0 is the function (a real type) */
@@ -61,6 +64,7 @@ enum hb_rule {
 	HB_RULE_INNER_TIMER,
 	HB_RULE_HCHAN,
 	HB_RULE_CLOSURE,
+	HB_RULE_MAP_HEADER,
 };
 
 struct hb_shape {
@@ -114,7 +118,7 @@ struct hb_word_type { /* what a word means as the first of an interface or of a 
 };
 
 struct hb_known_types { /* types that rules need, 0 where the program has none */
-	uint32_t uint8, time_timer, runtime_timer, pool_local, sudog, g, hchan, map_extra;
+	uint32_t uint8, time_timer, runtime_timer, pool_local, sudog, g, hchan;
 	uint32_t string, tiny, closure, map; /* pseudo */
 	uint64_t inner_timer_offset;         /* of runtime.timer in runtime.timeTimer */
 };
@@ -230,7 +234,17 @@ uint32_t hb_typer_interface_type(struct hb_typer *typer, uint64_t word);
 /* --- typing_maps.c ---------------------------------------------------------------------------------------------- */
 void hb_typer_follow_directory(struct hb_typer *typer, const uint8_t *header, uint32_t map);
 void hb_typer_follow_groups(struct hb_typer *typer, const uint8_t *table, uint32_t group);
-void hb_typer_follow_buckets(struct hb_typer *typer, const uint8_t *header, uint32_t bucket);
+void hb_typer_follow_buckets(struct hb_typer *typer, const uint8_t *header, uint32_t map);
+/* Where the fields of a map's header (hmap) and of its mapextra are, before swiss maps. */
+struct hb_old_map {
+	uint32_t size, count, b, buckets, oldbuckets, nevacuate, extra;
+	uint32_t extra_size, overflow, oldoverflow, next_overflow;
+};
+/* False when the version has swiss maps only. */
+bool hb_old_map_layout(const struct hb_go *go, struct hb_old_map *ret);
+/* How many buckets of a size the object at addr has when 1 << b of them are in use, overflow buckets that were allocated
+ * along with them included; 0 when it has another number. */
+uint64_t hb_typer_count_buckets(const struct hb_typer *typer, uint64_t addr, uint64_t size, uint8_t b);
 void hb_typer_claim_channel(struct hb_typer *typer, uint64_t addr, uint32_t elem);
 void hb_typer_follow_buffer(struct hb_typer *typer, const uint8_t *channel, uint32_t elem);
 

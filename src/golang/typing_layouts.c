@@ -269,7 +269,8 @@ static bool only_type(struct layouts *layouts, struct hb_claim *claim)
 			if (!consider(layouts, claim, layouts->members.data[layout->first + i], at->n))
 				return false;
 	}
-	return claim->type;
+	/* A map's header says nothing of its keys and values: typing_orphan_maps.c looks at them. */
+	return claim->type && hb_typer_shape(layouts->typer, claim->type)->rule != HB_RULE_MAP_HEADER;
 }
 
 static bool infer_object(struct layouts *layouts, struct hb_claim *claim, uint64_t slot_size)

@@ -3,9 +3,6 @@
 
 #include <string.h>
 
-/* runtime/map.go hmap, 1.18-1.23; runtime/map_noswiss.go, 1.24-1.25, has clearSeq before extra. */
-enum { OLD_MAP_BUCKETS = 16, OLD_MAP_OLD_BUCKETS = 24, OLD_MAP_EXTRA = 40 };
-
 /* GOEXPERIMENT=noswissmap (1.24, 1.25) and up to 1.23: buckets begin with their tophash bytes. */
 bool hb_map_is_swiss(const struct hb_types *types, uint32_t map)
 {
@@ -42,11 +39,43 @@ static void make_map(struct hb_typer *typer, struct pseudo *pseudo, uint32_t map
 		add(pseudo, HB_STEP_DIRECTORY, typer->go->layout->map.dir_ptr, map);
 		return;
 	}
-	uint32_t extra = OLD_MAP_EXTRA + (typer->go->version.minor >= 24 ? 8 : 0);
-	pseudo->type.size = extra + 8;
-	add(pseudo, HB_STEP_BUCKETS, OLD_MAP_BUCKETS, real->group);
-	add(pseudo, 0, OLD_MAP_OLD_BUCKETS, 0);
-	add(pseudo, typer->known.map_extra ? HB_STEP_POINTER : 0, extra, typer->known.map_extra);
+	struct hb_old_map old;
+	if (!hb_old_map_layout(typer->go, &old))
+		return;
+	pseudo->type.size = old.size;
+	uint32_t extra = hb_typer_pseudo(typer, HB_ROLE_MAP_EXTRA, map);
+	add(pseudo, HB_STEP_BUCKETS, old.buckets, map);
+	add(pseudo, 0, old.oldbuckets, 0);
+	add(pseudo, HB_STEP_POINTER, old.extra, extra);
+}
+
+/* runtime/map.go mapextra, 1.18-1.25: overflow and oldoverflow are *[]*bmap, nextOverflow is a *bmap. */
+static void make_extra(struct hb_typer *typer, struct pseudo *pseudo, uint32_t map)
+{
+	struct hb_old_map old;
+	uint32_t bucket = typer->types->list[map].group;
+	if (!hb_old_map_layout(typer->go, &old))
+		return;
+	pseudo->type.name = hb_arena_printf(&typer->types->arena, "%s extra", typer->types->list[map].name);
+	pseudo->type.size = old.extra_size;
+	uint32_t header = hb_typer_pseudo(typer, HB_ROLE_OVERFLOW_HEADER, map);
+	add(pseudo, HB_STEP_POINTER, old.overflow, header);
+	add(pseudo, HB_STEP_POINTER, old.oldoverflow, header);
+	add(pseudo, HB_STEP_POINTER, old.next_overflow, bucket);
+}
+
+static void make_overflow_header(struct hb_typer *typer, struct pseudo *pseudo, uint32_t map)
+{
+	pseudo->type.name = hb_arena_printf(&typer->types->arena, "%s overflow header", typer->types->list[map].name);
+	pseudo->type.size = 24;
+	add(pseudo, HB_STEP_SLICE, 0, hb_typer_pseudo(typer, HB_ROLE_OVERFLOW, map));
+}
+
+static void make_overflow(struct hb_typer *typer, struct pseudo *pseudo, uint32_t map)
+{
+	pseudo->type.name = hb_arena_printf(&typer->types->arena, "%s overflow", typer->types->list[map].name);
+	pseudo->type.size = 8;
+	add(pseudo, HB_STEP_POINTER, 0, typer->types->list[map].group);
 }
 
 /* internal/runtime/maps/table.go, 1.24-1.27 */
@@ -109,6 +138,15 @@ static bool make(struct hb_typer *typer, enum hb_role role, uint32_t real, struc
 	case HB_ROLE_TABLE:
 		make_table(typer, pseudo, real);
 		break;
+	case HB_ROLE_MAP_EXTRA:
+		make_extra(typer, pseudo, real);
+		break;
+	case HB_ROLE_OVERFLOW_HEADER:
+		make_overflow_header(typer, pseudo, real);
+		break;
+	case HB_ROLE_OVERFLOW:
+		make_overflow(typer, pseudo, real);
+		break;
 	case HB_ROLE_CHAN:
 		make_channel(typer, pseudo, real);
 		break;
@@ -129,7 +167,7 @@ static bool make(struct hb_typer *typer, enum hb_role role, uint32_t real, struc
 	default:
 		return false;
 	}
-	return pseudo->type.name && pseudo->mask >> 63 == 0;
+	return pseudo->type.name && pseudo->type.size && pseudo->mask >> 63 == 0;
 }
 
 /* Registers the type and its shape, which does not follow from fields. */

@@ -14,7 +14,6 @@ void hb_typer_find_known(struct hb_typer *typer)
 	known->pool_local = hb_types_by_name(types, "sync.poolLocal", "sync");
 	known->sudog = hb_types_by_name(types, "runtime.sudog", "runtime");
 	known->g = hb_types_by_name(types, "runtime.g", "runtime");
-	known->map_extra = hb_types_by_name(types, "runtime.mapextra", "runtime"); /* before swiss maps */
 	known->hchan = hb_types_by_name(types, "runtime.hchan", "runtime");
 	known->inner_timer_offset = typer->go->layout->time_timer.timer;
 	known->string = hb_typer_pseudo(typer, HB_ROLE_STRING, 0);
@@ -36,8 +35,12 @@ enum hb_rule hb_typer_rule_of(const struct hb_typer *typer, uint32_t id)
 	if (!strcmp(type->pkg_path, "time") &&
 	    (!strcmp(type->name, "time.Timer") || !strcmp(type->name, "time.Ticker")))
 		return HB_RULE_TIMER;
+	if (!strcmp(type->pkg_path, "internal/runtime/maps") && !strcmp(type->name, "maps.Map"))
+		return HB_RULE_MAP_HEADER;
 	if (strcmp(type->pkg_path, "runtime"))
 		return HB_RULE_NONE;
+	if (!strcmp(type->name, "runtime.hmap"))
+		return HB_RULE_MAP_HEADER;
 	if (!strcmp(type->name, "runtime.timer"))
 		return HB_RULE_INNER_TIMER;
 	if (!strcmp(type->name, "runtime.hchan"))
@@ -172,6 +175,13 @@ static bool closure(struct hb_typer *typer, struct hb_claim *claim)
 	return false;
 }
 
+/* A map by a pointer that does not know of what: iterators have such. */
+static void map_header(struct hb_typer *typer, const struct hb_claim *claim)
+{
+	if (claim->kind == HB_SPAN_BITS && !claim->offset)
+		hb_typer_set_weakly(typer, claim->slot, typer->known.map, claim->source);
+}
+
 bool hb_typer_substitute(struct hb_typer *typer, enum hb_rule rule, struct hb_claim *claim)
 {
 	switch (rule) {
@@ -185,6 +195,9 @@ bool hb_typer_substitute(struct hb_typer *typer, enum hb_rule rule, struct hb_cl
 		return channel(typer, claim);
 	case HB_RULE_CLOSURE:
 		return closure(typer, claim);
+	case HB_RULE_MAP_HEADER:
+		map_header(typer, claim);
+		return false;
 	case HB_RULE_NONE:
 		break;
 	}
