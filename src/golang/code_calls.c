@@ -25,6 +25,7 @@ static const struct runtime_call runtime_calls[] = {
         {"runtime.moveSlice", false, HB_CALL_SLICE},      /* 1.26+ */
         {"runtime.moveSliceNoCap", false, HB_CALL_SLICE}, /* 1.26+ */
         {"runtime.growslice", true, HB_CALL_GROW},        /* growsliceBuf, growsliceNoAlias …: 1.26+ */
+        {"runtime.makemap_small", false, HB_CALL_SMALL_MAP},
         {"runtime.makemap", false, HB_CALL_MAKE_MAP},
         {"runtime.makemap64", false, HB_CALL_MAKE_MAP},
         {"runtime.makechan", false, HB_CALL_MAKE_CHAN},
@@ -225,9 +226,11 @@ static bool is_word_or_slice(const struct hb_type *type)
 	}
 }
 
-static void classify(struct hb_code_func *func, const char *text, const struct receivers *receivers)
+static void classify(struct hb_code_func *func, const char *text, const struct receivers *receivers, unsigned minor)
 {
 	func->kind = runtime_kind(text);
+	if (func->kind == HB_CALL_GROW && minor <= 19) /* runtime/slice.go growslice(et *_type, old slice, cap int) */
+		func->kind = HB_CALL_GROW_OLD;
 	func->is_runtime = !strncmp(text, "runtime.", 8) || !strncmp(text, "internal/runtime/", 17);
 	if (func->kind != HB_CALL_OTHER || !receivers->types)
 		return;
@@ -267,7 +270,7 @@ static struct hb_error *read_list(const struct hb_go *go, const struct receivers
 			continue;
 		struct hb_code_func *added = &ret->list[ret->n++];
 		*added = (struct hb_code_func){.start = (uint32_t)start, .end = (uint32_t)end, .index = i};
-		classify(added, func.name, receivers);
+		classify(added, func.name, receivers, go->version.minor);
 		last = end;
 	}
 	return NULL;

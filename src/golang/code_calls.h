@@ -12,7 +12,9 @@ enum hb_call_kind {
 	HB_CALL_MALLOC,         /* (size, type, zero) *type */
 	HB_CALL_SLICE,          /* (type, …) pointer to elements */
 	HB_CALL_GROW,           /* (pointer, len, cap, num, type, …) slice */
+	HB_CALL_GROW_OLD,       /* (type, pointer, len, cap, wanted cap) slice: up to 1.19 */
 	HB_CALL_MAKE_MAP,       /* (type, …) map */
+	HB_CALL_SMALL_MAP,      /* () map of whatever it is used as */
 	HB_CALL_MAKE_CHAN,      /* (type, …) chan */
 	HB_CALL_MAP,            /* (type, map, …) */
 	HB_CALL_MOVE,           /* (type, to, from) */

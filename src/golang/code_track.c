@@ -20,6 +20,7 @@ enum value_kind {
 	NEW,     /* what an allocation returned: a type */
 	NEW_ARRAY,
 	NEW_MAP,
+	SMALL_MAP, /* one of a type that its use will tell; which one of the function */
 	NEW_CHAN,
 };
 
@@ -63,6 +64,7 @@ struct tracker {
 	struct hb_code_sink *sink;
 	struct state now;
 	bool cut_off; /* the instruction before does not fall through */
+	unsigned nsmall_maps;
 	struct pending pending[MAX_PENDING];
 	unsigned npending;
 	uint64_t end;
@@ -106,6 +108,17 @@ static void slot_set(struct state *state, int64_t disp, value v)
 		state->nslots--;
 	}
 	state->slots[state->nslots++] = (struct slot){(int32_t)disp, v};
+}
+
+/* What was learned of a value holds wherever it is. */
+static void replace(struct state *state, value old, value new)
+{
+	for (unsigned i = 0; i < HB_X86_NREGS; i++)
+		if (state->regs[i] == old)
+			state->regs[i] = new;
+	for (unsigned i = 0; i < state->nslots; i++)
+		if (state->slots[i].v == old)
+			state->slots[i].v = new;
 }
 
 /* A copy without the unused slots. */
@@ -265,7 +278,7 @@ static value malloced(const struct tracker *t, uint64_t type, value size)
 	return make(payload(size) == one ? NEW : NEW_ARRAY, type);
 }
 
-static value result_of(const struct tracker *t, uint8_t kind)
+static value result_of(struct tracker *t, uint8_t kind)
 {
 	const value *regs = t->now.regs;
 	uint64_t type;
@@ -275,11 +288,14 @@ static value result_of(const struct tracker *t, uint8_t kind)
 	case HB_CALL_MALLOC:
 		return type_in(t, regs[HB_X86_RBX], &type) ? malloced(t, type, regs[HB_X86_RAX]) : 0;
 	case HB_CALL_SLICE:
+	case HB_CALL_GROW_OLD:
 		return type_in(t, regs[HB_X86_RAX], &type) ? make(NEW_ARRAY, type) : 0;
 	case HB_CALL_GROW:
 		return type_in(t, regs[HB_X86_RSI], &type) ? make(NEW_ARRAY, type) : 0;
 	case HB_CALL_MAKE_MAP:
 		return type_in(t, regs[HB_X86_RAX], &type) ? make(NEW_MAP, type) : 0;
+	case HB_CALL_SMALL_MAP:
+		return make(SMALL_MAP, ++t->nsmall_maps);
 	case HB_CALL_MAKE_CHAN:
 		return type_in(t, regs[HB_X86_RAX], &type) ? make(NEW_CHAN, type) : 0;
 	default:
@@ -308,7 +324,11 @@ static struct hb_error *learn_from_arguments(struct tracker *t, const struct hb_
 	case HB_CALL_VALUE_METHOD:
 		return value_receiver(t, callee);
 	case HB_CALL_MAP:
-		return type_in(t, first, &type) ? vote_loaded(t, second, type, HB_CODE_MAP) : NULL;
+		if (!type_in(t, first, &type))
+			return NULL;
+		if (kind_of(second) == SMALL_MAP)
+			replace(&t->now, second, make(NEW_MAP, type));
+		return vote_loaded(t, second, type, HB_CODE_MAP);
 	case HB_CALL_MOVE:
 		if (!type_in(t, first, &type))
 			return NULL;
@@ -316,6 +336,7 @@ static struct hb_error *learn_from_arguments(struct tracker *t, const struct hb_
 		return points_to(t, third, type);
 	case HB_CALL_CLEAR:
 		return type_in(t, first, &type) ? points_to(t, second, type) : NULL;
+	case HB_CALL_GROW_OLD:
 	case HB_CALL_SLICE_COPY:
 		return type_in(t, first, &type) ? vote_loaded(t, second, type, HB_CODE_SLICE_OF) : NULL;
 	case HB_CALL_GROW:
@@ -427,7 +448,11 @@ static struct hb_error *store(struct tracker *t, const struct hb_x86 *insn)
 	if (static_address(t, insn, &addr)) {
 		TRY(stored(t, addr, v, insn->index != HB_X86_NONE || insn->op == HB_X86_EXCHANGE));
 		/* From here on the register is the global's value. */
-		if (!v && is_data(t->view, addr) && insn->index == HB_X86_NONE)
+		if (!is_data(t->view, addr) || insn->index != HB_X86_NONE)
+			return NULL;
+		if (kind_of(v) == SMALL_MAP)
+			replace(&t->now, v, make(LOADED, addr));
+		else if (!v)
 			t->now.regs[insn->reg] = make(LOADED, addr);
 		return NULL;
 	}
@@ -518,6 +543,7 @@ struct hb_error *hb_code_track(const struct hb_code_view *view, const struct hb_
 	t.func = func;
 	t.sink = sink;
 	t.npending = 0;
+	t.nsmall_maps = 0;
 	t.cut_off = false;
 	t.end = view->text + func->end;
 	state_clear(&t.now);

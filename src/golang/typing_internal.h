@@ -118,9 +118,10 @@ struct hb_word_type { /* what a word means as the first of an interface or of a 
 };
 
 struct hb_known_types { /* types that rules need, 0 where the program has none */
-	uint32_t uint8, time_timer, runtime_timer, pool_local, sudog, g, hchan;
+	uint32_t uint8, any, runtime_timer, pool_local, sudog, g, hchan;
 	uint32_t string, tiny, closure, map; /* pseudo */
-	uint64_t inner_timer_offset;         /* of runtime.timer in runtime.timeTimer */
+	uint32_t once, periodic;             /* what a timer of either kind is the inside of */
+	uint64_t inner_timer_offset;         /* of runtime.timer in these */
 };
 
 struct hb_verdict { /* between the type an object has and another one that fits as well */

@@ -4,18 +4,41 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct hb_field *field_named(const struct hb_types *types, const struct hb_type *type, const char *name)
+{
+	for (uint32_t i = 0; i < type->nfields; i++)
+		if (!strcmp(types->fields[type->first_field + i].name, name))
+			return &types->fields[type->first_field + i];
+	return NULL;
+}
+
+/* time/sleep.go, time/tick.go: since 1.23 a Timer or Ticker is the head of a runtime.timeTimer (runtime/time.go); before,
+ * it has the runtime's timer as its field r, with a period if it is a Ticker. */
+static void find_timers(const struct hb_types *types, const struct hb_go *go, struct hb_known_types *known)
+{
+	known->runtime_timer = hb_types_by_name(types, "runtime.timer", "runtime");
+	if (go->layout->time_timer.size != HB_ABSENT) {
+		known->once = known->periodic = hb_types_by_name(types, "runtime.timeTimer", "runtime");
+		known->inner_timer_offset = go->layout->time_timer.timer;
+		return;
+	}
+	known->once = hb_types_by_name(types, "time.Timer", "time");
+	known->periodic = hb_types_by_name(types, "time.Ticker", "time");
+	const struct hb_field *inner = field_named(types, &types->list[known->once], "r");
+	known->inner_timer_offset = inner ? inner->offset : 0;
+}
+
 void hb_typer_find_known(struct hb_typer *typer)
 {
 	struct hb_types *types = typer->types;
 	struct hb_known_types *known = &typer->known;
 	known->uint8 = hb_types_by_name(types, "uint8", "");
-	known->time_timer = hb_types_by_name(types, "runtime.timeTimer", "runtime"); /* 1.23+ */
-	known->runtime_timer = hb_types_by_name(types, "runtime.timer", "runtime");
+	known->any = hb_types_by_name(types, "interface {}", "");
+	find_timers(types, typer->go, known);
 	known->pool_local = hb_types_by_name(types, "sync.poolLocal", "sync");
 	known->sudog = hb_types_by_name(types, "runtime.sudog", "runtime");
 	known->g = hb_types_by_name(types, "runtime.g", "runtime");
 	known->hchan = hb_types_by_name(types, "runtime.hchan", "runtime");
-	known->inner_timer_offset = typer->go->layout->time_timer.timer;
 	known->string = hb_typer_pseudo(typer, HB_ROLE_STRING, 0);
 	known->tiny = hb_typer_pseudo(typer, HB_ROLE_TINY, 0);
 	known->map = hb_typer_pseudo(typer, HB_ROLE_MAP, 0);
@@ -30,7 +53,8 @@ static bool starts_with(const char *text, const char *prefix)
 enum hb_rule hb_typer_rule_of(const struct hb_typer *typer, uint32_t id)
 {
 	const struct hb_type *type = &typer->types->list[id];
-	if (!strcmp(type->pkg_path, "internal/sync") && starts_with(type->name, "sync.node["))
+	if ((!strcmp(type->pkg_path, "internal/sync") && starts_with(type->name, "sync.node[")) ||
+	    (!strcmp(type->pkg_path, "internal/concurrent") && starts_with(type->name, "concurrent.node[")))
 		return HB_RULE_TRIE_NODE;
 	if (!strcmp(type->pkg_path, "time") &&
 	    (!strcmp(type->name, "time.Timer") || !strcmp(type->name, "time.Ticker")))
@@ -50,14 +74,6 @@ enum hb_rule hb_typer_rule_of(const struct hb_typer *typer, uint32_t id)
 
 /* --- Fields that are more than their types say ---------------------------------------------------------------------
  */
-
-static const struct hb_field *field_named(const struct hb_types *types, const struct hb_type *type, const char *name)
-{
-	for (uint32_t i = 0; i < type->nfields; i++)
-		if (!strcmp(types->fields[type->first_field + i].name, name))
-			return &types->fields[type->first_field + i];
-	return NULL;
-}
 
 static void add(struct hb_typer *typer, enum hb_step_kind kind, uint64_t offset, uint32_t type)
 {
@@ -98,6 +114,16 @@ static bool pool(struct hb_typer *typer, const struct hb_type *type, uint32_t of
 	return true;
 }
 
+/* sync/map.go, up to 1.19: entry.p is an unsafe.Pointer to an any; 1.20-1.23: an atomic.Pointer. */
+static bool sync_map_entry(struct hb_typer *typer, const struct hb_type *type, uint32_t offset)
+{
+	const struct hb_field *value = field_named(typer->types, type, "p");
+	if (!value || typer->types->list[value->type].kind != HB_KIND_UNSAFE_POINTER || !typer->known.any)
+		return false;
+	add(typer, HB_STEP_POINTER, offset + value->offset, typer->known.any);
+	return true;
+}
+
 bool hb_typer_rule_steps(struct hb_typer *typer, uint32_t id, uint32_t offset)
 {
 	const struct hb_type *type = &typer->types->list[id];
@@ -105,6 +131,8 @@ bool hb_typer_rule_steps(struct hb_typer *typer, uint32_t id, uint32_t offset)
 		return atomic_pointer(typer, type, offset);
 	if (!strcmp(type->pkg_path, "sync") && !strcmp(type->name, "sync.Pool"))
 		return pool(typer, type, offset);
+	if (!strcmp(type->pkg_path, "sync") && !strcmp(type->name, "sync.entry"))
+		return sync_map_entry(typer, type, offset);
 	if (!strcmp(type->pkg_path, "sync") && !strcmp(type->name, "sync.eface") && type->size == 16) {
 		add(typer, HB_STEP_INTERFACE, offset, 0); /* sync/poolqueue.go: the words of an interface */
 		return true;
@@ -119,34 +147,51 @@ bool hb_typer_rule_steps(struct hb_typer *typer, uint32_t id, uint32_t offset)
 /* --- Claims that stand for others ----------------------------------------------------------------------------------
  */
 
-/* internal/sync/hashtriemap.go, 1.24-1.27: a node is an entry or an indirect; its first byte says which. */
+/* internal/sync/hashtriemap.go, 1.24-1.27; internal/concurrent/hashtriemap.go, 1.23: a node is an entry or an indirect;
+ * its first byte says which. */
 static bool trie_node(struct hb_typer *typer, struct hb_claim *claim)
 {
-	const char *arguments = strchr(typer->types->list[claim->type].name, '[');
-	if (claim->kind == HB_SPAN_NOSCAN || claim->offset != hb_typer_header(claim) || !arguments)
+	const struct hb_type *node = &typer->types->list[claim->type];
+	const char *dot = strchr(node->name, '.'), *arguments = strchr(node->name, '[');
+	if (claim->kind == HB_SPAN_NOSCAN || claim->offset != hb_typer_header(claim) || !dot || !arguments)
 		return false;
 	bool is_entry = typer->heap->memory[claim->word * 8 + claim->offset];
-	size_t size = sizeof("sync.indirect") + strlen(arguments);
+	size_t size = strlen(node->name) + sizeof("indirect");
 	hb_autofree char *real = malloc(size);
 	if (!real) {
 		typer->nomem = true;
 		return false;
 	}
-	snprintf(real, size, "%s%s", is_entry ? "sync.entry" : "sync.indirect", arguments);
-	claim->type = hb_types_by_name(typer->types, real, "internal/sync");
+	snprintf(real, size, "%.*s%s%s", (int)(dot + 1 - node->name), node->name, is_entry ? "entry" : "indirect",
+	         arguments);
+	claim->type = hb_types_by_name(typer->types, real, node->pkg_path);
 	return claim->type;
 }
 
-/* time/sleep.go: a Timer or Ticker is the head of a runtime.timeTimer (1.23+); others point at the timer inside. */
-static bool timer(struct hb_typer *typer, struct hb_claim *claim, uint64_t inner_offset)
+/* Someone points at the timer inside of a Timer or Ticker. */
+static bool inner_timer(struct hb_typer *typer, struct hb_claim *claim)
 {
-	uint32_t whole = typer->known.time_timer;
-	if (!whole || claim->n != 1 || claim->offset != hb_typer_header(claim) + inner_offset ||
-	    !hb_typer_would_fill(typer, claim, whole))
+	const struct hb_known_types *known = &typer->known;
+	const uint8_t *timer = typer->heap->memory + claim->word * 8 + claim->offset;
+	if (claim->n != 1 || claim->offset != hb_typer_header(claim) + known->inner_timer_offset || !known->once ||
+	    !hb_typer_would_fill(typer, claim, known->once))
 		return true; /* taken literally */
+	uint32_t whole = hb_load_u64(timer + typer->go->layout->timer.period) ? known->periodic : known->once;
+	if (!whole)
+		return true;
 	claim->type = whole;
-	claim->offset -= inner_offset;
-	claim->addr -= inner_offset;
+	claim->offset -= known->inner_timer_offset;
+	claim->addr -= known->inner_timer_offset;
+	return true;
+}
+
+/* Someone points at a Timer or Ticker. */
+static bool timer(struct hb_typer *typer, struct hb_claim *claim)
+{
+	bool wrapped = typer->go->layout->time_timer.size != HB_ABSENT;
+	if (wrapped && claim->n == 1 && claim->offset == hb_typer_header(claim) && typer->known.once &&
+	    hb_typer_would_fill(typer, claim, typer->known.once))
+		claim->type = typer->known.once;
 	return true;
 }
 
@@ -188,9 +233,9 @@ bool hb_typer_substitute(struct hb_typer *typer, enum hb_rule rule, struct hb_cl
 	case HB_RULE_TRIE_NODE:
 		return trie_node(typer, claim);
 	case HB_RULE_TIMER:
-		return timer(typer, claim, 0);
+		return timer(typer, claim);
 	case HB_RULE_INNER_TIMER:
-		return timer(typer, claim, typer->known.inner_timer_offset);
+		return inner_timer(typer, claim);
 	case HB_RULE_HCHAN:
 		return channel(typer, claim);
 	case HB_RULE_CLOSURE:

@@ -26,6 +26,7 @@ sys.stdout.write(re.sub(r"\b0x[0-9a-f]+", lambda m: hex(int(m[0], 16) - base), t
 build_experimental() { # VERSION VICTIM EXPERIMENTS OUT [FLAG...]
 	local goroot experiments=$3 victim=$ROOT/tests/victims/$2 out=$4
 	goroot=$(toolchain "$1") || return
+	[[ ! $1 =~ ^1\.(1[0-9]|2[0-3])(\.|$) ]] || set -- "${@:1:4}" -modfile=../go118.mod "${@:5}"
 	shift 4
 	# Files below GOMODCACHE cannot be overlaid, and fetched toolchains are there; victims need no other module.
 	(cd "$victim" && GOMODCACHE=$WORK/modules GOROOT=$goroot GOTOOLCHAIN=local GOWORK=off GOFLAGS='' CGO_ENABLED=0 GOEXPERIMENT=$experiments \
@@ -99,7 +100,7 @@ compare_edges() {
 # Against the runtime's notes: no object with pointers may have a type that it was not allocated with, and 99 % have one.
 truth() { # NAME VERSION VICTIM
 	local name="allocator $1" version=$2 victim=$3 experiments=norandomizedheapbase64,nosizespecializedmalloc goroot
-	[[ $version != 1.2[45]* ]] || experiments=
+	[[ $version =~ ^1\.2[6-9] ]] || experiments=
 	goroot=$(toolchain "$version")
 	if ! python3 "$ROOT/tests/oracle/shadow.py" "$goroot" shadow ||
 		! build_experimental "$version" "$victim" "$experiments" "$WORK/noted" -ldflags='-s -w' \

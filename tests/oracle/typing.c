@@ -202,8 +202,11 @@ static bool stands_for(const struct hb_type *claimed, const struct hb_type *note
 	static const struct {
 		const char *suffix, *noted;
 	} pairs[] = {
-	        {" table", "maps.table"}, {" directory", "*maps.table"}, {" directory", "[]*maps.table"},
-	        {"", "maps.Map"},         {"", "runtime.hchan"},
+	        {" table", "maps.table"},        {" directory", "*maps.table"},
+	        {" directory", "[]*maps.table"}, {"", "maps.Map"},
+	        {"", "runtime.hchan"},           {"", "runtime.hmap"},
+	        {" extra", "runtime.mapextra"},  {" overflow header", "[]*runtime.bmap"},
+	        {" overflow", "*runtime.bmap"},
 	};
 	size_t len = strlen(claimed->name);
 	for (size_t i = 0; i < hb_countof(pairs); i++)
@@ -219,7 +222,8 @@ static enum outcome compare(const struct process *process, uint32_t slot, uint64
 	char text[256];
 	hb_typing_describe(process->typing, slot, text, sizeof(text));
 	uint32_t type = process->typing->type_of[slot], noted = note > 1 ? hb_types_find(types, note) : 0;
-	if (!type || !strcmp(text, "closure") || (types->list[type].addr >> 63 && !strncmp(text, "closure", 7)))
+	if (!type || !strcmp(text, "closure") || !strcmp(text, "map") ||
+	    (types->list[type].addr >> 63 && !strncmp(text, "closure", 7)))
 		return UNTYPED;
 	if (!noted)
 		return NOT_NOTED;

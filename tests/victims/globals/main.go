@@ -32,7 +32,7 @@ func enqueue(id int) {
 
 func main() {
 	n := 0
-	for i := range 1000 {
+	for i := 0; i < 1000; i++ {
 		id := strconv.Itoa(i)
 		cache.Add(id)
 		n += wire.Walk(id)

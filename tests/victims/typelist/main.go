@@ -62,14 +62,14 @@ func reachable(seen map[unsafe.Pointer]reflect.Type, t reflect.Type) {
 		case reflect.Array, reflect.Chan, reflect.Pointer, reflect.Slice:
 			work = append(work, t.Elem())
 		case reflect.Struct:
-			for i := range t.NumField() {
+			for i := 0; i < t.NumField(); i++ {
 				work = append(work, t.Field(i).Type)
 			}
 		case reflect.Func:
-			for i := range t.NumIn() {
+			for i := 0; i < t.NumIn(); i++ {
 				work = append(work, t.In(i))
 			}
-			for i := range t.NumOut() {
+			for i := 0; i < t.NumOut(); i++ {
 				work = append(work, t.Out(i))
 			}
 		}
@@ -86,7 +86,7 @@ func pkgPath(t reflect.Type) string {
 		if n >= 128 {
 			n, at = n&127|int(*(*byte)(unsafe.Add(name, 2)))<<7, 3
 		}
-		return unsafe.String((*byte)(unsafe.Add(name, at)), n)
+		return string((*[1 << 16]byte)(unsafe.Add(name, at))[:n])
 	}
 	return ""
 }
@@ -112,7 +112,7 @@ func main() {
 		ptrBytes := *(*uintptr)(unsafe.Add(p, 8))
 		fmt.Fprintf(out, "%p %d %d %s %s %q\n", p, t.Size(), ptrBytes, t.Kind(), t.String(), pkgPath(t))
 		if t.Kind() == reflect.Struct {
-			for i := range t.NumField() {
+			for i := 0; i < t.NumField(); i++ {
 				f := t.Field(i)
 				fmt.Fprintf(out, "%p.%03d %s %d %p %t\n", p, i, f.Name, f.Offset, words(f.Type), f.Anonymous)
 			}

@@ -1,3 +1,5 @@
+//go:build go1.24
+
 package main
 
 import (
@@ -10,8 +12,7 @@ type inWeak struct{ p *inWeak }
 
 var weaks []weak.Pointer[inWeak]
 
-// Since Go 1.24.
-func newer() {
+func since124() {
 	for i := range 20 {
 		hold(unique.Make(inUnique{text(20), text(i + 20)}))
 		w := &inWeak{}
