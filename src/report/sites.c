@@ -45,19 +45,17 @@ char *hb_creation_site(struct hb_arena *arena, const struct hb_go *go, const str
 	return hb_site_text(arena, &line);
 }
 
-/* The stack's lines without the runtime's at both ends. */
+/* The stack's lines without the runtime's at both ends. A call that was inlined has a pc of its own, so each stands for its
+ * innermost function alone (runtime/traceback.go gentraceback with pcbuf, 1.18-1.20, tracebackPCs, 1.21-1.27). */
 size_t hb_alloc_lines(const struct hb_go *go, const struct hb_alloc_sites *sites, uint32_t stack,
                       struct hb_go_line *ret, size_t max)
 {
 	const struct hb_alloc_stack *at = &sites->stacks.data[stack];
 	size_t n = 0;
-	for (uint32_t i = 0; i < at->npcs && n < max; i++) {
-		struct hb_go_line lines[32];
-		size_t found = hb_go_lines(go, sites->pcs.data[at->first_pc + i] - 1, lines, hb_countof(lines));
-		for (size_t k = 0; k < found && n < max; k++)
-			if (n || !hb_function_is_runtime(lines[k].function))
-				ret[n++] = lines[k];
-	}
+	for (uint32_t i = 0; i < at->npcs && n < max; i++)
+		if (hb_go_lines(go, sites->pcs.data[at->first_pc + i] - 1, &ret[n], 1) &&
+		    (n || !hb_function_is_runtime(ret[n].function)))
+			n++;
 	while (n && hb_function_is_runtime(ret[n - 1].function))
 		n--;
 	return n;

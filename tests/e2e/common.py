@@ -78,6 +78,12 @@ def program(name):
     return got.stdout.strip()
 
 
+def go_versions():
+    """The Go releases to test with, oldest first."""
+    done = subprocess.run(["bash", "-c", ". tests/lib.sh; go_versions"], cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return done.stdout.split()
+
+
 def build_victim(name, version="", flags=(), cgo=0):
     """Builds tests/victims/NAME with a Go release; the path, or None."""
     out = WORK / f"{name}-{version or 'any'}"

@@ -7,9 +7,9 @@ import re
 
 import jsonschema
 
-from common import ROOT, Victim, build_victim, check, heldby, not_ok, ordered, run
+from common import ROOT, Victim, build_victim, check, go_versions, heldby, not_ok, ordered, run
 
-VERSIONS = ["1.24.10", "1.25.5", "1.26.8", "1.27.3"]
+VERSIONS = go_versions()
 STRIPPED = ("-ldflags=-s -w",)
 SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/report.schema.json").read_text()))
 KB, MB = 1024, 1024 * 1024

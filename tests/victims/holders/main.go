@@ -92,14 +92,14 @@ func work() {
 
 func startWorkers() {
 	ready.Add(workers)
-	for range workers {
+	for i := 0; i < workers; i++ {
 		go work()
 	}
 	ready.Wait()
 }
 
 func startTimers() {
-	for range timers {
+	for i := 0; i < timers; i++ {
 		data := make([]byte, timed)
 		time.AfterFunc(24*time.Hour, func() { data[0]++ })
 	}
@@ -108,14 +108,14 @@ func startTimers() {
 func main() {
 	_ = pprof.Lookup("heap") // links the memory profile
 	srv = &server{name: "a server"}
-	for i := range files {
+	for i := 0; i < files; i++ {
 		srv.files.open = append(srv.files.open, openFile(i))
 	}
-	for i := range sessions {
+	for i := 0; i < sessions; i++ {
 		name := "user" + string(rune('a'+i%26)) + string(rune('a'+i/26%26)) + string(rune('a'+i/676))
 		cache[name] = newSession(name)
 	}
-	for i := range nodes {
+	for i := 0; i < nodes; i++ {
 		head = &node{i, head}
 	}
 	tree = grow(14)
