@@ -23,7 +23,10 @@ for case in "${cases[@]}"; do
 	examine "objects $case" at_rest ./kinds
 	case $variant in
 	normal)
-		GOMAXPROCS=1 examine "objects $case, unswept" unswept ./kinds
+		# What the runtimes before do between mark and sweep leaves no time to stop by oneself.
+		if [[ $version == 1.2[4-9]* ]]; then
+			GOMAXPROCS=1 examine "objects $case, unswept" unswept ./kinds
+		fi
 		for phase in in_mark in_mark_termination before_sweep in_sweep; do
 			examine "objects $case, ${phase//_/ }" "$phase" ./kinds
 		done

@@ -18,14 +18,12 @@ static void keep(void) { for (int i = 0; i < 100; i++) kept[i] = malloc(100 + i)
 import "C"
 
 import (
-	"runtime"
 	"runtime/cgo"
 	"syscall"
 )
 
 var (
 	handles_ []cgo.Handle
-	pinner   runtime.Pinner
 	cPipe    [2]int
 )
 
@@ -40,9 +38,7 @@ func calledBack(handle C.uintptr_t) {
 // parkForeign blocks goroutines in C, and in Go called from C called from Go.
 func parkForeign() {
 	C.keep()
-	pinned := chain(2, "pinned")
-	pinner.Pin(pinned)
-	pinner.Pin(&sparse{first: chain(1, "pinned")})
+	pin()
 	if syscall.Pipe(cPipe[:]) != nil {
 		return
 	}

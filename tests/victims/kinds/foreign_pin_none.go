@@ -1,0 +1,5 @@
+//go:build cgo && !go1.21
+
+package main
+
+func pin() {}
