@@ -34,8 +34,26 @@ static bool parse_bytes(const uint8_t *bytes, size_t len, struct hb_go_version *
 	return hb_go_version_parse(text, ret);
 }
 
-/* debug/buildinfo: "\xff Go buildinf:", pointer size, flags (bit 1: strings are inline), padding to 32; then the
- * version as a varint length and bytes. The linker aligns it to 16. */
+/* The version in build info: from 1.18 on (flag bit 1) a varint length and bytes at 32, before that a pointer at 16 to a
+ * string header. debug/buildinfo/buildinfo.go. */
+static struct hb_bytes buildinfo_text(const struct hb_snapshot *snapshot, uint64_t addr)
+{
+	const struct hb_bytes none = {0};
+	struct hb_bytes blob = hb_snapshot_view(snapshot, addr, 32 + 2 + 128);
+	uint64_t pos = 32, header;
+	uint32_t len;
+	uint8_t flags, pointer_size;
+	if (!hb_get_u8(blob, 14, &pointer_size) || !hb_get_u8(blob, 15, &flags))
+		return none;
+	if (flags & 2)
+		return hb_get_uvarint32(blob, &pos, &len) ? hb_bytes_slice(blob, pos, len) : none;
+	const uint8_t *string = NULL;
+	if (pointer_size == 8 && !(flags & 1) && hb_get_u64(blob, 16, &header))
+		string = hb_snapshot_at(snapshot, header, 16);
+	return string ? hb_snapshot_view(snapshot, hb_load_u64(string), hb_load_u64(string + 8)) : none;
+}
+
+/* "\xff Go buildinf:", pointer size, flags. The linker aligns it to 16. */
 bool hb_go_version_from_buildinfo(const struct hb_snapshot *snapshot, struct hb_go_version *ret)
 {
 	static const char magic[] = "\xff Go buildinf:";
@@ -49,13 +67,7 @@ bool hb_go_version_from_buildinfo(const struct hb_snapshot *snapshot, struct hb_
 				uint64_t offset = (page << HB_PAGE_SHIFT) + at;
 				if (region->bytes[offset] != 0xff || memcmp(region->bytes + offset, magic, 14) != 0)
 					continue;
-				struct hb_bytes blob = hb_snapshot_view(snapshot, region->start + offset, 32 + 2 + 128);
-				uint64_t pos = 32;
-				uint32_t len;
-				uint8_t flags;
-				if (!hb_get_u8(blob, 15, &flags) || !(flags & 2) || !hb_get_uvarint32(blob, &pos, &len))
-					continue;
-				struct hb_bytes text = hb_bytes_slice(blob, pos, len);
+				struct hb_bytes text = buildinfo_text(snapshot, region->start + offset);
 				if (text.data && parse_bytes(text.data, text.len, ret))
 					return true;
 			}
@@ -95,9 +107,8 @@ static bool maps_file_named(const struct hb_snapshot *snapshot, const char *part
 	return false;
 }
 
-static bool read_only_data_has(const struct hb_snapshot *snapshot, const char *needle)
+static bool read_only_data_has(const struct hb_snapshot *snapshot, const char *needle, size_t len)
 {
-	size_t len = strlen(needle);
 	for (size_t i = 0; i < snapshot->nregions; i++) {
 		const struct hb_region *region = &snapshot->regions[i];
 		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT; page++)
@@ -106,6 +117,16 @@ static bool read_only_data_has(const struct hb_snapshot *snapshot, const char *n
 				return true;
 	}
 	return false;
+}
+
+const char *hb_go_too_old(const struct hb_snapshot *snapshot)
+{
+	/* debug/gosym/pclntab.go: go116magic and go12magic, two zeros, instruction quantum, pointer size. */
+	if (read_only_data_has(snapshot, "\xfa\xff\xff\xff\0\0\1\x8", 8))
+		return "Go 1.16 or 1.17";
+	if (read_only_data_has(snapshot, "\xfb\xff\xff\xff\0\0\1\x8", 8))
+		return "Go 1.2 to 1.15";
+	return NULL;
 }
 
 const char *hb_go_looks_like(const struct hb_snapshot *snapshot)
@@ -124,7 +145,7 @@ const char *hb_go_looks_like(const struct hb_snapshot *snapshot)
 	for (size_t i = 0; i < hb_countof(signs); i++)
 		if (maps_file_named(snapshot, signs[i].file))
 			return signs[i].says;
-	if (read_only_data_has(snapshot, "/rustc/"))
+	if (read_only_data_has(snapshot, "/rustc/", 7))
 		return "a Rust program";
 	if (maps_file_named(snapshot, "libstdc++.so"))
 		return "a C++ program";

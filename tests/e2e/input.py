@@ -66,9 +66,6 @@ def command_line():
 
 
 def processes():
-    target = waiting(build("old", "1.22.12", WAITING))
-    refuses("a program of Go 1.22", 4, r"go1\.22\.12", target.pid)
-    check("a program of Go 1.22: left alone", not disturbed(target.pid), disturbed(target.pid))
     target = waiting(build("narrow", "1.26.8", WAITING, GOARCH="386"))
     refuses("a 32-bit program", 4, "32-bit", target.pid)
     for name, command in (("C", ["sleep", "1000"]), ("Python", ["python3", "-c", "import time; time.sleep(1000)"]),

@@ -11,20 +11,33 @@ import threading
 from common import WORK, Process, check, disturbed, examine, free_port, heldby, not_ok, program, run
 
 
-def examine_esbuild():
-    path = program("esbuild")
-    if not path:
-        return
+# Releases by the Go that they were built with.
+RELEASES = {"0.14.40": "go1.18.2", "0.17.5": "go1.19.5", "0.19.12": "go1.20.12", "0.23.1": "go1.22.5", "0.25.2": "go1.23.7"}
+TOO_OLD = {"0.12.0": "go1.16.3", "0.14.0": "go1.17.2"}
+
+
+def write_site():
     (WORK / "site").mkdir()
     (WORK / "site/part.ts").write_text("export const part = (n: number): string => `part ${n}`;\n" +
                                        "".join(f"export const value{i} = part({i});\n" for i in range(2000)))
     (WORK / "site/app.ts").write_text("import * as all from './part';\nconsole.log(all);\n")
+
+
+def start_esbuild(path):
     port = free_port()
     # It ends when its stdin does.
     server = Process(path, WORK / "site/app.ts", "--bundle", "--sourcemap", f"--outdir={WORK}/site/out", f"--serve=127.0.0.1:{port}",
                      f"--servedir={WORK}/site", stdin=subprocess.PIPE)
-    if not server.wait_for(f"127.0.0.1:{port}"):
-        return not_ok("esbuild: starts", "see above")
+    return server, port, server.wait_for(f"127.0.0.1:{port}")
+
+
+def examine_esbuild(name="esbuild", version="go1.26.5", times=3):
+    path = program(name)
+    if not path:
+        return
+    server, port, started = start_esbuild(path)
+    if not started:
+        return not_ok(f"{name}: starts", server.text())
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
 
     def builds():
@@ -32,11 +45,30 @@ def examine_esbuild():
         response = connection.getresponse()
         return response.status == 200 and b"value1999" in response.read()
 
-    check("esbuild: serves", all(builds() for _ in range(20)))
-    for i in range(3):
-        examine(f"esbuild ({i + 1})", server.pid, "go1.26.5")
-        check(f"esbuild ({i + 1}): left alone", not disturbed(server.pid), disturbed(server.pid))
-        check(f"esbuild ({i + 1}): still serves", all(builds() for _ in range(20)))
+    check(f"{name}: serves", all(builds() for _ in range(20)))
+    for i in range(times):
+        examine(f"{name} ({i + 1})", server.pid, version)
+        check(f"{name} ({i + 1}): left alone", not disturbed(server.pid), disturbed(server.pid))
+        check(f"{name} ({i + 1}): still serves", all(builds() for _ in range(20)))
+    server.stop()
+
+
+def examine_releases():
+    for release, version in RELEASES.items():
+        examine_esbuild(f"esbuild-{release}", version, times=1)
+
+
+def refuse_releases():
+    for release, version in TOO_OLD.items():
+        path = program(f"esbuild-{release}")
+        if not path:
+            continue
+        server, _, started = start_esbuild(path)
+        done = heldby(server.pid)
+        check(f"esbuild-{release}: is refused as {version}", started and done.returncode == 4 and version in done.stderr and not done.stdout,
+              f"{done.returncode}: {done.stderr}")
+        check(f"esbuild-{release}: left alone", not disturbed(server.pid), disturbed(server.pid))
+        server.stop()
 
 
 class LanguageServer:
@@ -111,4 +143,4 @@ def examine_tsgo():
     check("tsgo: a text report names its syntax trees", text.returncode == 0 and "ast." in text.stdout, text.stdout[:500] + text.stderr)
 
 
-run(examine_esbuild, examine_tsgo)
+run(write_site, examine_esbuild, examine_releases, refuse_releases, examine_tsgo)

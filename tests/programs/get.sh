@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the path of a real program, of a fixed version, that the tests examine; gets it first if need be.
 #
-# usage: tests/programs/get.sh nats-server|caddy|etcd|esbuild|tsgo|rxjs
+# usage: tests/programs/get.sh nats-server|caddy|etcd|esbuild|esbuild-RELEASE|tsgo|rxjs
 #
 # The servers are built stripped, from the Go module proxy; esbuild and tsgo (TypeScript's compiler in Go) are the stripped
 # binaries that npm ships, rxjs is TypeScript source for tsgo to look at. Kept in ${HELDBY_CACHE:-~/.cache/heldby}/programs;
@@ -16,6 +16,12 @@ nats-server) version=2.15.2 from=github.com/nats-io/nats-server/v2@v2.15.2 ;;
 caddy) version=2.11.9 from=github.com/caddyserver/caddy/v2/cmd/caddy@v2.11.9 ;;
 etcd) version=3.7.3 from=go.etcd.io/etcd/server/v3 ;; # its go.mod replaces modules: needs one of our own
 esbuild) version=0.28.2 from=@esbuild/linux-x64@0.28.2 path=node_modules/@esbuild/linux-x64/bin/esbuild ;;
+esbuild-0.1[2-5].*) # each esbuild is built with the Go of its day
+	version=${name#esbuild-} from=esbuild-linux-64@$version path=node_modules/esbuild-linux-64/bin/esbuild
+	;;
+esbuild-0.*)
+	version=${name#esbuild-} from=@esbuild/linux-x64@$version path=node_modules/@esbuild/linux-x64/bin/esbuild
+	;;
 tsgo)
 	version=7.0.0-dev.20260707.2 from=@typescript/native-preview-linux-x64@7.0.0-dev.20260707.2
 	path=node_modules/@typescript/native-preview-linux-x64/lib/tsgo
@@ -28,7 +34,7 @@ rxjs) version=7.8.2 from=rxjs@7.8.2 path=node_modules/rxjs/src ;;
 esac
 
 mkdir -p "$cache"
-folder=$cache/$name-$version
+folder=$cache/${name%-"$version"}-$version
 result=$folder/${path:-$name}
 if [[ -e $result ]]; then
 	echo "$result"
