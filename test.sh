@@ -159,10 +159,16 @@ run_scripts() { # STAGE SCRIPT...: those that say "# test: alone=yes" by themsel
 }
 
 stage dependencies
-if scripts/install-dependencies.sh build go npm test toolchains; then
+if scripts/install-dependencies.sh build go npm test; then
 	echo "ok dependencies" >"$results/dependencies"
 else
 	echo "not ok dependencies: not all can be had" | tee "$results/dependencies"
+fi
+# Without the network, what needs a Go release that was never fetched is skipped.
+if scripts/install-dependencies.sh toolchains; then
+	echo "ok toolchains" >"$results/toolchains"
+else
+	echo "skip toolchains: missing some Go releases: is the network there?" | strict | tee "$results/toolchains"
 fi
 
 for name in "${stages[@]}"; do

@@ -186,6 +186,13 @@ toolchain() {
 	"$ROOT/scripts/go-toolchain.sh" "$1"
 }
 
+# have_toolchain NAME VERSION: whether that Go release is there or can be fetched; if not, NAME is reported as missing it.
+have_toolchain() {
+	toolchain "$2" >/dev/null && return
+	missing "$1" "Go $2"
+	return 1
+}
+
 # go_versions: the Go releases to test with, oldest first.
 go_versions() {
 	awk '/^\[/ { on = ($1 == "[toolchains]") } on && /^[0-9]/ { print $1 }' "$ROOT/scripts/dependencies.txt" | sort -V

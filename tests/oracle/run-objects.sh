@@ -15,6 +15,7 @@ if ((${#cases[@]} == 0)); then
 	done
 fi
 for case in "${cases[@]}"; do
+	have_toolchain "objects $case" "${case%/*}" || continue
 	version=${case%/*} variant=${case#*/}
 	if ! build_victim "$version" "$variant" "$ROOT/tests/victims/kinds" "$WORK/kinds"; then
 		not_ok "objects $case" "the victim does not build"
