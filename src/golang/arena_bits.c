@@ -141,10 +141,11 @@ static struct hb_error *read_spans(struct arena_bits *arena)
 			return hb_interrupted_error();
 	}
 	if (arena->lost)
-		hb_notes_add_partial(arena->go->notes,
-		                     "the pointer bitmaps of %llu heap spans were not captured: what their objects hold "
-		                     "is missing",
-		                     (unsigned long long)arena->lost);
+		hb_notes_add_partial(
+		        arena->go->notes,
+		        "the pointer bitmaps of %llu heap spans were not captured: what their objects hold "
+		        "is missing",
+		        (unsigned long long)arena->lost);
 	return NULL;
 }
 

@@ -314,8 +314,7 @@ static void add_special(struct builder *builder, const struct hb_span *span, uin
 	if (kind == layout->kinds.finalizer) {
 		if (hb_snapshot_u64(snapshot, special + layout->special_finalizer.fn, &value))
 			add_edge(builder, value, 0);
-		if (hb_go_special_offset(builder->go, special, &offset) &&
-		    offset / span->elem_size < span->nelems) {
+		if (hb_go_special_offset(builder->go, special, &offset) && offset / span->elem_size < span->nelems) {
 			uint32_t slot = span->first_slot + (uint32_t)(offset / span->elem_size);
 			struct object_visit visit = {builder, hb_heap_slot_addr(span, slot)};
 			hb_heap_each_pointer_word(builder->heap, span, slot, visit_object_word, &visit);

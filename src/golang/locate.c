@@ -344,11 +344,11 @@ static struct hb_error *not_go(const struct hb_snapshot *snapshot)
 {
 	const char *too_old = hb_go_too_old(snapshot);
 	if (too_old)
-		return hb_error_create(
-		        HB_ERR_UNSUPPORTED,
-		        "'%s' is a program of %s: heldby reads Go 1.%u to 1.%u; rebuild it with a newer Go to examine it",
-		        snapshot->name ? snapshot->name : "the target", too_old, hb_go_oldest_minor(),
-		        hb_go_newest_minor());
+		return hb_error_create(HB_ERR_UNSUPPORTED,
+		                       "'%s' is a program of %s: heldby reads Go 1.%u to 1.%u; rebuild it with a newer "
+		                       "Go to examine it",
+		                       snapshot->name ? snapshot->name : "the target", too_old, hb_go_oldest_minor(),
+		                       hb_go_newest_minor());
 	return hb_error_create(HB_ERR_UNSUPPORTED,
 	                       "'%s' is not a Go program: it looks like %s; heldby examines Go programs",
 	                       snapshot->name ? snapshot->name : "the target", hb_go_looks_like(snapshot));

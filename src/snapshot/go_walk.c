@@ -170,8 +170,7 @@ static void walk_large_type(struct span_walk *walk, const uint8_t *span)
 		return;
 	uint64_t addr = hb_load_u64(span + layout->mspan.large_type), mask, len;
 	const struct hb_region *region = addr ? hb_snapshot_region(walk->capture->snapshot, addr) : NULL;
-	const uint8_t *type =
-	        region && region->in_arenas ? capture_want(walk->capture, addr, HB_TYPE_BYTES) : NULL;
+	const uint8_t *type = region && region->in_arenas ? capture_want(walk->capture, addr, HB_TYPE_BYTES) : NULL;
 	if (type && hb_descriptor_mask(layout->minor, type, &mask, &len) && mask - addr == HB_TYPE_BYTES)
 		capture_want(walk->capture, mask, len);
 }
@@ -202,7 +201,8 @@ static void walk_span(struct span_walk *walk, uint64_t addr)
 		mark_pages(walk, start, npages);
 }
 
-static struct hb_error *plan_or_prefault(struct capture *capture, bool plan, uint64_t addr, uint64_t len, uint64_t *bytes)
+static struct hb_error *plan_or_prefault(struct capture *capture, bool plan, uint64_t addr, uint64_t len,
+                                         uint64_t *bytes)
 {
 	*bytes += len;
 	if (plan)

@@ -10,10 +10,10 @@
 #include <cmocka.h>
 
 enum { NARENAS = 2, MAX_SPANS = 64 };
-#define BASE UINT64_C(0xc000000000)
-#define MHEAP UINT64_C(0x600000)
-#define TABLE UINT64_C(0x7f0000000000) /* mheap.arenas[0] */
-#define HEAP_ARENAS UINT64_C(0x7f1000000000)
+#define BASE            UINT64_C(0xc000000000)
+#define MHEAP           UINT64_C(0x600000)
+#define TABLE           UINT64_C(0x7f0000000000) /* mheap.arenas[0] */
+#define HEAP_ARENAS     UINT64_C(0x7f1000000000)
 #define HEAP_ARENA_STEP UINT64_C(0x1000000)
 
 struct fixture {
@@ -72,7 +72,8 @@ static void setup(struct fixture *f, unsigned minor)
 		add_region(f, HEAP_ARENAS + i * HEAP_ARENA_STEP, f->layout->heap_arena.size);
 		put(f, entry_of(i), HEAP_ARENAS + i * HEAP_ARENA_STEP);
 	}
-	f->go = (struct hb_go){.snapshot = &f->snapshot, .layout = f->layout, .mheap = MHEAP, .notes = &f->snapshot.notes};
+	f->go = (struct hb_go){
+	        .snapshot = &f->snapshot, .layout = f->layout, .mheap = MHEAP, .notes = &f->snapshot.notes};
 }
 
 static void teardown(struct fixture *f)
@@ -121,7 +122,8 @@ static void write_object(struct fixture *f, const struct hb_span *span, uint32_t
 	for (uint64_t word = 0; word < nwords; word++) {
 		bool left_over = word >= end && random_chance(random, 50);
 		if (nibbles)
-			write_nibble(f, first + word, truth[word] || left_over, word < end || (word > end && left_over));
+			write_nibble(f, first + word, truth[word] || left_over,
+			             word < end || (word > end && left_over));
 		/* Whatever is left in the 64 words of the last pointer is zero, and further words only if they say so. */
 		else
 			write_bit(f, first + word,
@@ -177,10 +179,10 @@ static void check(unsigned minor, uint64_t seed)
 	static const struct {
 		enum hb_span_kind kind;
 		uint32_t elem_size, npages;
-	} shapes[] = {{HB_SPAN_BITS, 8, 1},           {HB_SPAN_BITS, 16, 1},          {HB_SPAN_BITS, 24, 1},
-	              {HB_SPAN_BITS, 48, 1},          {HB_SPAN_BITS, 208, 1},         {HB_SPAN_BITS, 416, 1},
-	              {HB_SPAN_BITS, 512, 1},         {HB_SPAN_ARENA_BITS, 576, 1},   {HB_SPAN_ARENA_BITS, 1408, 2},
-	              {HB_SPAN_ARENA_BITS, 4864, 2},  {HB_SPAN_ARENA_BITS, 27264, 10}, {HB_SPAN_ARENA_BITS, 81920, 10}};
+	} shapes[] = {{HB_SPAN_BITS, 8, 1},          {HB_SPAN_BITS, 16, 1},           {HB_SPAN_BITS, 24, 1},
+	              {HB_SPAN_BITS, 48, 1},         {HB_SPAN_BITS, 208, 1},          {HB_SPAN_BITS, 416, 1},
+	              {HB_SPAN_BITS, 512, 1},        {HB_SPAN_ARENA_BITS, 576, 1},    {HB_SPAN_ARENA_BITS, 1408, 2},
+	              {HB_SPAN_ARENA_BITS, 4864, 2}, {HB_SPAN_ARENA_BITS, 27264, 10}, {HB_SPAN_ARENA_BITS, 81920, 10}};
 	struct fixture f;
 	struct random_source random = {seed};
 	setup(&f, minor);
