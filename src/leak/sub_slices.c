@@ -11,8 +11,8 @@
 #include "leak/sub_slices.h"
 #include "leak/detectors.h"
 #include "leak/trail.h"
+#include "leak/wording.h"
 #include "report/format.h"
-#include "report/sites.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,7 +26,6 @@ enum {
 	LEAST_BYTES = 1000000, /* that a copy would free, for a finding */
 	LEAST_OF_HEAP = 200,   /* and this part of the live heap; ten times both for an estimate */
 	MAX_FINDINGS = 20,
-	SITES = 4,
 };
 
 enum verdict_reason { CUT_OFF, TINY, SMALL };
@@ -168,40 +167,17 @@ static struct hb_error *write_title(const struct sums *sums, enum verdict_reason
 	hb_format_bytes(sums->bytes, whole, sizeof(whole));
 	hb_format_bytes(sums->bytes / sums->count, each, sizeof(each));
 	hb_format_bytes(sums->freed, freed, sizeof(freed));
-	int n;
+	char *text;
 	if (reason == SMALL && sums->count == 1)
-		n = asprintf(&finding->title, "is a buffer of %s needed for the %s that are in it?", whole, used);
+		text = hb_say("is a buffer of %s needed for the %s that are in it?", whole, used);
 	else if (reason == SMALL)
-		n = asprintf(&finding->title, "are %s buffers of %s needed for the %s that are in each?", count, each,
-		             used);
+		text = hb_say("are %s buffers of %s needed for the %s that are in each?", count, each, used);
 	else if (sums->count == 1)
-		n = asprintf(&finding->title, "a %s of %s keeps an array of %s alive", headers_word(sums, false), used,
-		             whole);
+		text = hb_say("a %s of %s keeps an array of %s alive", headers_word(sums, false), used, whole);
 	else
-		n = asprintf(&finding->title, "%s %s of %s keep %s of %s arrays alive", count, headers_word(sums, true),
-		             used, whole, each);
-	return n < 0 ? hb_error_nomem() : NULL;
-}
-
-static struct hb_error *add_evidence(struct hb_finding *finding, char *text)
-{
-	if (!text)
-		return hb_error_nomem();
-	if (hb_vec_push(&finding->evidence, text))
-		return NULL;
-	free(text);
-	return hb_error_nomem();
-}
-
-static HB_PRINTF(1, 2) char *format(const char *fmt, ...)
-{
-	char *text = NULL;
-	va_list args;
-	va_start(args, fmt);
-	if (vasprintf(&text, fmt, args) < 0)
-		text = NULL;
-	va_end(args);
-	return text;
+		text = hb_say("%s %s of %s keep %s of %s arrays alive", count, headers_word(sums, true), used, whole,
+		              each);
+	return hb_finding_title(finding, text);
 }
 
 /* "one slice refers to it, of length 100 and capacity 10485760" */
@@ -220,66 +196,46 @@ static char *write_referrers(const struct sums *sums)
 		snprintf(length, sizeof(length), "length %llu and capacity %llu",
 		         (unsigned long long)example->smallest_len, (unsigned long long)example->cap);
 	if (example->referrers == 1)
-		return format("%sone %s refers to it, of %s, and nothing else does", whose,
+		return hb_say("%sone %s refers to it, of %s, and nothing else does", whose,
 		              example->header.is_string ? "string" : "slice", length);
-	return format("%s%s %s refer to it, the shortest of %s, and nothing else does", whose, count, what, length);
+	return hb_say("%s%s %s refer to it, the shortest of %s, and nothing else does", whose, count, what, length);
 }
 
 static struct hb_error *write_evidence(const struct sums *sums, enum verdict_reason reason, struct hb_finding *finding)
 {
 	char freed[32];
 	hb_format_bytes(sums->freed, freed, sizeof(freed));
-	TRY(add_evidence(finding, write_referrers(sums)));
+	TRY(hb_finding_because(finding, write_referrers(sums)));
 	switch (reason) {
 	case CUT_OFF:
-		return add_evidence(finding,
-		                    format("the program cannot get at the other %s any more: no length or capacity "
-		                           "reaches them",
-		                           freed));
+		return hb_finding_because(
+		        finding, hb_say("the program cannot get at the other %s any more: no length or capacity "
+		                        "reaches them",
+		                        freed));
 	case TINY:
-		return add_evidence(
-		        finding, format("at most a hundredth is used; appending could fill the other %s again", freed));
+		return hb_finding_because(
+		        finding, hb_say("at most a hundredth is used; appending could fill the other %s again", freed));
 	case SMALL:
-		return add_evidence(
+		return hb_finding_because(
 		        finding,
-		        format("it may be a buffer that is filled again: %s are unused at this moment", freed));
+		        hb_say("it may be a buffer that is filled again: %s are unused at this moment", freed));
 	}
 	return NULL;
 }
 
-/* The allocation stack that made most of them, from the program's own frames on. */
+/* The allocation stack that made most of them, from the program's own frames on. A group's pins are sorted by slot. */
 static struct hb_error *write_sites(const struct hb_analysis *analysis, const struct pin *pins, size_t n,
                                     struct hb_finding *finding)
 {
-	const struct hb_alloc_sites *sites = analysis->sites;
-	if (!sites || !sites->samples.len)
-		return NULL;
-	hb_autofree uint64_t *bytes = calloc(sites->stacks.len + 1, sizeof(*bytes));
-	if (!bytes)
+	hb_autofree uint32_t *slots = calloc(n, sizeof(*slots));
+	hb_autofree uint64_t *freed = calloc(n, sizeof(*freed));
+	if (!slots || !freed)
 		return hb_error_nomem();
-	size_t best = sites->stacks.len;
-	/* Pins and samples are both sorted by slot inside a group. */
-	for (size_t i = 0, s = 0; i < n; i++) {
-		while (s < sites->samples.len && sites->samples.data[s].slot < pins[i].array->slot)
-			s++;
-		if (s == sites->samples.len || sites->samples.data[s].slot != pins[i].array->slot)
-			continue;
-		uint32_t stack = sites->samples.data[s].stack;
-		bytes[stack] += pins[i].freed;
-		if (best == sites->stacks.len || bytes[stack] > bytes[best])
-			best = stack;
+	for (size_t i = 0; i < n; i++) {
+		slots[i] = pins[i].array->slot;
+		freed[i] = pins[i].freed;
 	}
-	struct hb_go_line lines[SITES];
-	size_t nlines =
-	        best < sites->stacks.len ? hb_alloc_lines(analysis->go, sites, (uint32_t)best, lines, SITES) : 0;
-	for (size_t i = 0; i < nlines; i++) {
-		char *text = format("%s  %s:%d", lines[i].function, lines[i].file, lines[i].line);
-		if (!text || !hb_vec_push(&finding->allocated_at, text)) {
-			free(text);
-			return hb_error_nomem();
-		}
-	}
-	return NULL;
+	return hb_finding_sites(analysis, slots, freed, n, finding);
 }
 
 static struct hb_error *write_holder(const struct hb_analysis *analysis, const struct pin *pin,
@@ -287,14 +243,7 @@ static struct hb_error *write_holder(const struct hb_analysis *analysis, const s
 {
 	char text[1024];
 	const char *type = analysis->types->list[example->header.type].name;
-	if (pin->root != HB_ROOT_NONE) {
-		hb_trail_holder(analysis, pin->root, text, sizeof(text));
-		finding->holder = strdup(text);
-	} else {
-		finding->holder = strdup("");
-	}
-	if (!finding->holder)
-		return hb_error_nomem();
+	TRY(hb_finding_holder(analysis, pin->root, finding));
 	if (example->referrer)
 		return hb_trail_path(analysis, example->referrer, example->referrer_offset, type, finding);
 	hb_trail_global_step(analysis, example->node, example->referrer_offset, text, sizeof(text));
@@ -303,12 +252,7 @@ static struct hb_error *write_holder(const struct hb_analysis *analysis, const s
 	if (!*text)
 		snprintf(text, sizeof(text), "%s", type);
 	hb_say_byte(text);
-	char *step = strdup(text);
-	if (!step || !hb_vec_push(&finding->path, step)) {
-		free(step);
-		return hb_error_nomem();
-	}
-	return NULL;
+	return hb_finding_step(finding, strdup(text));
 }
 
 static const char *help_for(const struct sums *sums, enum verdict_reason reason)
@@ -333,8 +277,7 @@ static struct hb_error *describe(const struct hb_analysis *analysis, const struc
 	TRY(write_holder(analysis, &pins[0], sums.example, finding));
 	TRY(write_sites(analysis, pins, n, finding));
 	TRY(write_evidence(&sums, reason, finding));
-	finding->help = strdup(help_for(&sums, reason));
-	return finding->help ? NULL : hb_error_nomem();
+	return hb_finding_help(finding, help_for(&sums, reason));
 }
 
 /* --- Findings --------------------------------------------------------------------------------------------------- */
@@ -378,13 +321,7 @@ static struct hb_error *report(const struct hb_analysis *analysis, struct pins *
 		if (!is_substantial(analysis, &pins->list.data[i], next - i))
 			continue;
 		struct hb_finding finding = {0};
-		struct hb_error *err = describe(analysis, &pins->list.data[i], next - i, &finding);
-		if (!err && !hb_vec_push(&findings->list, finding))
-			err = hb_error_nomem();
-		if (err) {
-			hb_finding_deinit(&finding);
-			return err;
-		}
+		TRY(hb_findings_add(findings, &finding, describe(analysis, &pins->list.data[i], next - i, &finding)));
 		made++;
 	}
 	return NULL;
