@@ -13,6 +13,7 @@ struct builder {
 	const struct hb_heap *heap;
 	const struct hb_goroutines *goroutines;
 	const struct hb_globals *globals;
+	const struct hb_go_timers *timers;
 	struct hb_roots *roots;
 	uint32_t node; /* the one that edges go to */
 	uint64_t imprecise_stacks;
@@ -196,95 +197,21 @@ static struct hb_error *add_threads(struct builder *builder)
 /* --- Timers ----------------------------------------------------------------------------------------------------------
  */
 
-struct pending_timer {
-	uint64_t timer;
-	const char *callback;
-};
-
-static const char *function_name(const struct builder *builder, uint64_t pc)
-{
-	struct hb_go_func func;
-	return hb_go_func_at(builder->go, pc, &func) ? func.name : NULL;
-}
-
-/* A func value points to a word that holds the code's address. */
-static const char *func_value_name(const struct builder *builder, uint64_t value)
-{
-	uint64_t pc;
-	return hb_snapshot_u64(builder->go->snapshot, value, &pc) ? function_name(builder, pc) : NULL;
-}
-
-/* time.AfterFunc runs goFunc with the user's func value as argument (time/sleep.go); others name themselves. */
-static const char *callback_name(const struct builder *builder, uint64_t timer)
-{
-	const struct hb_go_layout *layout = builder->go->layout;
-	uint64_t f = 0, arg = 0;
-	hb_snapshot_u64(builder->go->snapshot, timer + layout->timer.f, &f);
-	hb_snapshot_u64(builder->go->snapshot, timer + layout->timer.arg + 8, &arg);
-	const char *name = func_value_name(builder, f);
-	if (name && !strcmp(name, "time.goFunc")) {
-		const char *user = func_value_name(builder, arg);
-		return user ? user : "time.AfterFunc";
-	}
-	if (name && !strcmp(name, "time.sendTime"))
-		return "time.NewTimer, After or Tick";
-	return name ? name : "an unknown callback";
-}
-
-static int compare_timers(const void *a, const void *b)
-{
-	const struct pending_timer *x = a, *y = b;
-	int order = strcmp(x->callback, y->callback);
-	return order ? order : x->timer < y->timer ? -1 : x->timer > y->timer;
-}
-
-struct timer_list {
-	HB_VEC(struct pending_timer) list;
-};
-
-/* runtime/time.go: each p has a heap of timers, {timer, when} from 1.23 on, before that their addresses alone. */
-static struct hb_error *read_timers(const struct builder *builder, struct timer_list *ret)
-{
-	const struct hb_go_layout *layout = builder->go->layout;
-	const struct hb_snapshot *snapshot = builder->go->snapshot;
-	bool alone = layout->timer_when.size == HB_ABSENT;
-	uint32_t entry_size = alone ? 8 : layout->timer_when.size, timer_at = alone ? 0 : layout->timer_when.timer;
-	uint32_t heap_at = layout->p.timers + (alone ? 0 : layout->timers.heap);
-	uint64_t ps, nps, heap, n;
-	if (!builder->go->allp || !hb_snapshot_slice(snapshot, builder->go->allp, 1 << 16, &ps, &nps))
-		return NULL;
-	for (uint64_t i = 0; i < nps; i++) {
-		uint64_t p;
-		if (!hb_snapshot_u64(snapshot, ps + i * 8, &p) ||
-		    !hb_snapshot_slice(snapshot, p + heap_at, 1u << 30, &heap, &n))
-			continue;
-		for (uint64_t k = 0; k < n; k++) {
-			uint64_t timer;
-			if (!hb_snapshot_u64(snapshot, heap + k * entry_size + timer_at, &timer))
-				break;
-			if (!hb_heap_slot(builder->heap, timer)) /* network poller deadlines live outside the heap */
-				continue;
-			HB_VEC_PUSH(&ret->list, (struct pending_timer){timer, callback_name(builder, timer)});
-		}
-	}
-	return NULL;
-}
-
+/* Deadlines of the network poller live outside the heap. */
 static struct hb_error *add_timers(struct builder *builder)
 {
-	struct timer_list timers = {0};
-	struct hb_error *err = read_timers(builder, &timers);
-	if (!err && timers.list.len)
-		qsort(timers.list.data, timers.list.len, sizeof(*timers.list.data), compare_timers);
-	for (size_t i = 0; !err && i < timers.list.len; i++) {
-		const struct pending_timer *timer = &timers.list.data[i];
-		if (!i || strcmp(timer->callback, timers.list.data[i - 1].callback) != 0)
-			err = add_named_node(builder, HB_ROOT_TIMER_GROUP, 0, timer->callback);
-		if (!err)
-			add_edge(builder, timer->timer, 0);
+	const char *group = NULL;
+	for (size_t i = 0; i < builder->timers->list.len; i++) {
+		const struct hb_go_timer *timer = &builder->timers->list.data[i];
+		if (!hb_heap_slot(builder->heap, timer->addr))
+			continue;
+		if (!group || strcmp(group, timer->callback) != 0) {
+			group = timer->callback;
+			TRY(add_named_node(builder, HB_ROOT_TIMER_GROUP, 0, group));
+		}
+		add_edge(builder, timer->addr, 0);
 	}
-	hb_vec_deinit(&timers.list);
-	return err;
+	return NULL;
 }
 
 /* --- Specials --------------------------------------------------------------------------------------------------------
@@ -523,10 +450,15 @@ static struct hb_error *build(struct builder *builder)
 }
 
 struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap, const struct hb_goroutines *goroutines,
-                             const struct hb_globals *globals, struct hb_roots *ret)
+                             const struct hb_globals *globals, const struct hb_go_timers *timers, struct hb_roots *ret)
 {
 	*ret = (struct hb_roots){0};
-	struct builder builder = {.go = go, .heap = heap, .goroutines = goroutines, .globals = globals, .roots = ret};
+	struct builder builder = {.go = go,
+	                          .heap = heap,
+	                          .goroutines = goroutines,
+	                          .globals = globals,
+	                          .timers = timers,
+	                          .roots = ret};
 	struct hb_error *err = build(&builder);
 	if (err)
 		hb_roots_deinit(ret);

@@ -3,9 +3,11 @@
 #pragma once
 #include "golang/goroutines.h"
 #include "golang/names.h"
+#include "golang/timers.h"
 #include "golang/types.h"
 #include "heap/heap.h"
 #include "heap/roots.h"
 
 struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap, const struct hb_goroutines *goroutines,
-                             const struct hb_globals *globals, struct hb_roots *ret) HB_MUST_CHECK;
+                             const struct hb_globals *globals, const struct hb_go_timers *timers,
+                             struct hb_roots *ret) HB_MUST_CHECK;

@@ -253,7 +253,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -426,7 +426,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -599,7 +599,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -772,7 +772,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -944,7 +944,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -1116,6 +1116,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 88, .state = 9, .is_chan = 10, .when = 16, .period = 24, .f = 32, .arg = 40, .ts = 64,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 104, .timer = 16,
@@ -1287,6 +1288,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 88, .state = 9, .is_chan = 10, .when = 16, .period = 24, .f = 32, .arg = 40, .ts = 64,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 104, .timer = 16,
@@ -1457,6 +1459,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,
@@ -1628,6 +1631,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,
@@ -1799,6 +1803,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,

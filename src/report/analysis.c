@@ -136,7 +136,9 @@ static struct hb_error *run(struct hb_analysis *analysis, struct hb_target *targ
 	TRY(read_globals(analysis));
 	LAP(analysis, &lap, code);
 	hb_progress_stage("reading roots", 0);
-	TRY(hb_go_roots(analysis->go, analysis->heap, &analysis->goroutines, analysis->globals, &analysis->roots));
+	TRY(hb_go_timers_read(analysis->go, &analysis->timers));
+	TRY(hb_go_roots(analysis->go, analysis->heap, &analysis->goroutines, analysis->globals, &analysis->timers,
+	                &analysis->roots));
 	LAP(analysis, &lap, roots);
 	TRY(build_graph_and_types(analysis));
 	LAP(analysis, &lap, graph);
@@ -180,6 +182,7 @@ void hb_analysis_destroy(struct hb_analysis *analysis)
 	hb_code_facts_destroy(analysis->code);
 	hb_types_destroy(analysis->types);
 	hb_heap_destroy(analysis->heap);
+	hb_go_timers_deinit(&analysis->timers);
 	hb_goroutines_deinit(&analysis->goroutines);
 	hb_go_destroy(analysis->go);
 	hb_snapshot_destroy(analysis->snapshot);

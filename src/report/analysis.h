@@ -5,6 +5,7 @@
 #include "golang/goroutines.h"
 #include "golang/names.h"
 #include "golang/profile.h"
+#include "golang/timers.h"
 #include "golang/typing.h"
 #include "heap/graph.h"
 #include "leak/finding.h"
@@ -24,6 +25,7 @@ struct hb_analysis {
 	struct hb_go *go;
 	struct hb_types *types;
 	struct hb_goroutines goroutines;
+	struct hb_go_timers timers;
 	struct hb_heap *heap;
 	struct hb_roots roots;
 	struct hb_code_facts *code;
