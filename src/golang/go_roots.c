@@ -453,12 +453,8 @@ struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap,
                              const struct hb_globals *globals, const struct hb_go_timers *timers, struct hb_roots *ret)
 {
 	*ret = (struct hb_roots){0};
-	struct builder builder = {.go = go,
-	                          .heap = heap,
-	                          .goroutines = goroutines,
-	                          .globals = globals,
-	                          .timers = timers,
-	                          .roots = ret};
+	struct builder builder = {
+	        .go = go, .heap = heap, .goroutines = goroutines, .globals = globals, .timers = timers, .roots = ret};
 	struct hb_error *err = build(&builder);
 	if (err)
 		hb_roots_deinit(ret);

@@ -103,8 +103,8 @@ struct hb_error *hb_go_timers_read(const struct hb_go *go, struct hb_go_timers *
 		if (!hb_snapshot_u64(snapshot, ps + i * 8, &p) ||
 		    !hb_snapshot_slice(snapshot, p + shape.at, MAX_TIMERS, &heap, &n))
 			continue;
-		for (uint64_t k = 0; k < n && hb_snapshot_u64(snapshot, heap + k * shape.entry_size + shape.timer, &addr);
-		     k++)
+		for (uint64_t k = 0;
+		     k < n && hb_snapshot_u64(snapshot, heap + k * shape.entry_size + shape.timer, &addr); k++)
 			if (addr)
 				HB_VEC_PUSH(&ret->list, read_timer(go, addr));
 	}

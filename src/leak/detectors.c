@@ -2,5 +2,6 @@
 
 const struct hb_detector *const hb_detectors[] = {
         &hb_detector_sub_slices,
+        &hb_detector_timers,
 };
 const size_t hb_ndetectors = hb_countof(hb_detectors);

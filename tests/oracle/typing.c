@@ -85,7 +85,8 @@ static void open_process(const char *spec, struct process *process)
 	check(hb_globals_read(process->go, process->types, process->facts, &process->globals));
 	struct hb_go_timers timers = {0};
 	check(hb_go_timers_read(process->go, &timers));
-	check(hb_go_roots(process->go, process->heap, &process->goroutines, process->globals, &timers, &process->roots));
+	check(hb_go_roots(process->go, process->heap, &process->goroutines, process->globals, &timers,
+	                  &process->roots));
 	hb_go_timers_deinit(&timers);
 	uint64_t start = hb_cpu_ns();
 	check(hb_typing_run(process->types, process->heap, &process->roots, process->facts, &process->typing));

@@ -1,0 +1,76 @@
+#!/usr/bin/env python3
+# test: timeout=900
+"""What heldby finds at one look in programs that leak, in the same programs repaired, and in healthy ones that look alike."""
+
+import json
+import os
+import re
+
+from common import Victim, build_victim, check, go_versions, heldby, run
+
+STRIPPED = ("-ldflags=-s -w",)
+
+# Per class: rule, verdict, how many, least bytes, title, holder, function that allocated, and the versions that have the leak.
+ALL = lambda minor, asynchronous: True
+# docs/detectors/timers.md. Victims for releases below 1.24 say "go 1.18" in their go.mod: so 1.23 runs with asynctimerchan=1.
+UNTIL_STOPPED = lambda minor, asynchronous: minor <= 23 or asynchronous
+CLASSES = {
+    "afterfunc": ("H401", "likely", 3000, 3000 * 500, r"3,000 timers of main\.leakAfterFunc\.func1 are pending",
+                  r"^timers of main\.leakAfterFunc\.func1$", "main.leakAfterFunc", ALL),
+    "ticker": ("H402", "proven", 200, 200 * 150, r"200 tickers tick for nobody", r"^timers of time\.", "main.poll.func1", UNTIL_STOPPED),
+    "after": ("H403", "likely", 3000, 3000 * 150, r"3,000 timers that nobody waits for", r"^timers of time\.", "main.leakAfter", UNTIL_STOPPED),
+}
+
+
+def findings(name, binary, kind, form):
+    victim = Victim(binary, kind, form)
+    done = heldby("report", victim.pid, "--format", "json", "--max-pause", "2s")
+    victim.stop()
+    if check(f"{name}: a report is made", done.returncode == 0, f"{done.returncode}: {done.stderr.strip()}"):
+        return json.loads(done.stdout)["findings"]
+    return None
+
+
+def as_expected(finding, expected):
+    rule, verdict, count, least, title, holder, function, _ = expected
+    return (finding["rule"], finding["verdict"], finding["count"]) == (rule, verdict, count) and finding["bytes"] >= least and \
+        re.search(title, finding["title"]) and re.search(holder, finding["holder"]) and \
+        any(site.startswith(function + "  ") for site in finding["allocated_at"])
+
+
+def examine(version, stripped, asynchronous=False):
+    binary = build_victim("leaks", version, STRIPPED if stripped else ())
+    extra = (", stripped" if stripped else "") + (", asynctimerchan=1" if asynchronous else "")
+    if not check(f"leaks, Go {version}{extra}: builds", binary):
+        return
+    minor = int(version.split(".")[1])
+    for kind, expected in CLASSES.items():
+        leaks = expected[-1](minor, asynchronous)
+        for form in ("leaking", "fixed", "healthy"):
+            name = f"{kind}, {form}, Go {version}{extra}"
+            found = findings(name, binary, kind, form)
+            if found is None:
+                continue
+            said = [(f["rule"], f["verdict"], f["count"], f["bytes"], f["title"], f["holder"], f["allocated_at"]) for f in found]
+            if form == "leaking" and leaks:
+                check(f"{name}: is found, and nothing else", len(found) == 1 and as_expected(found[0], expected), said)
+            else:
+                check(f"{name}: nothing is found", not found, said)
+
+
+def every_version():
+    for version in go_versions():
+        examine(version, False)
+        examine(version, True)
+
+
+def with_the_channels_of_before():
+    os.environ["GODEBUG"] = "asynctimerchan=1"
+    for version in go_versions():
+        if 24 <= int(version.split(".")[1]) <= 26:
+            examine(version, False, asynchronous=True)
+    del os.environ["GODEBUG"]
+
+
+if __name__ == "__main__":
+    run(every_version, with_the_channels_of_before)

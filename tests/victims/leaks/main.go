@@ -1,0 +1,41 @@
+// Leaks is every leak that heldby tells of from one look, each in three forms: leaking, repaired, and a healthy program that
+// looks much like it.
+//
+//	leaks CLASS leaking|fixed|healthy
+package main
+
+import (
+	"os"
+	"runtime"
+	"runtime/pprof"
+
+	"heldby/victims/control"
+)
+
+// A class is one kind of leak; each of its forms returns when it is set up.
+type class struct{ leaking, fixed, healthy func() }
+
+var classes = map[string]class{
+	"afterfunc": {leakAfterFunc, fixAfterFunc, healthyAfterFunc},
+	"ticker":    {leakTicker, fixTicker, healthyTicker},
+	"after":     {leakAfter, fixAfter, healthyAfter},
+}
+
+func main() {
+	_ = pprof.Lookup("heap") // links the memory profile
+	runtime.MemProfileRate = 1 // every allocation has its place
+	if len(os.Args) != 3 {
+		os.Exit(2)
+	}
+	forms := classes[os.Args[1]]
+	switch os.Args[2] {
+	case "leaking":
+		forms.leaking()
+	case "fixed":
+		forms.fixed()
+	case "healthy":
+		forms.healthy()
+	}
+	runtime.GC()
+	control.Serve("leaks")
+}
