@@ -10,6 +10,7 @@
  */
 #pragma once
 #include "golang/code.h"
+#include "golang/maps.h"
 #include "golang/typing.h"
 #include "heap/pointers.h"
 #include "heap/scan.h"
@@ -200,7 +201,6 @@ bool hb_type_begins_with(const struct hb_types *types, uint32_t outer, uint32_t 
 /* --- typing_pseudo.c -------------------------------------------------------------------------------------------- */
 /* The pseudo type that plays a role for a real type (0 for those that need none); 0 when it cannot be had. */
 uint32_t hb_typer_pseudo(struct hb_typer *typer, enum hb_role role, uint32_t real);
-bool hb_map_is_swiss(const struct hb_types *types, uint32_t map);
 
 /* --- typing_claims.c -------------------------------------------------------------------------------------------- */
 /* Claims n values of a type at addr, heap or global; settled later. many: they are elements of a slice. */
@@ -236,13 +236,6 @@ uint32_t hb_typer_interface_type(struct hb_typer *typer, uint64_t word);
 void hb_typer_follow_directory(struct hb_typer *typer, const uint8_t *header, uint32_t map);
 void hb_typer_follow_groups(struct hb_typer *typer, const uint8_t *table, uint32_t group);
 void hb_typer_follow_buckets(struct hb_typer *typer, const uint8_t *header, uint32_t map);
-/* Where the fields of a map's header (hmap) and of its mapextra are, before swiss maps. */
-struct hb_old_map {
-	uint32_t size, count, b, buckets, oldbuckets, nevacuate, extra;
-	uint32_t extra_size, overflow, oldoverflow, next_overflow;
-};
-/* False when the version has swiss maps only. */
-bool hb_old_map_layout(const struct hb_go *go, struct hb_old_map *ret);
 /* How many buckets of a size the object at addr has when 1 << b of them are in use, overflow buckets that were allocated
  * along with them included; 0 when it has another number. */
 uint64_t hb_typer_count_buckets(const struct hb_typer *typer, uint64_t addr, uint64_t size, uint8_t b);
