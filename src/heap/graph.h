@@ -57,14 +57,10 @@ uint32_t hb_graph_dominator_of_slot(const struct hb_graph *graph, uint32_t slot)
 struct hb_error *hb_graph_mark(const struct hb_heap *heap, const struct hb_roots *roots,
                                uint64_t *marked) HB_MUST_CHECK;
 
-/* What would be reached without some of it: not from the root nodes of one kind, and not through the objects whose bits are
- * set in `blocked` (as marked has them; they are not marked themselves). */
-struct hb_without {
-	int root_kind; /* enum hb_root_kind, −1: from all */
-	const uint64_t *blocked;
-};
+/* What would be reached without the objects whose bits are set in `blocked` (as marked has them; NULL: none). They are not
+ * marked themselves. */
 struct hb_error *hb_graph_mark_without(const struct hb_heap *heap, const struct hb_roots *roots,
-                                       const struct hb_without *without, uint64_t *marked) HB_MUST_CHECK;
+                                       const uint64_t *blocked, uint64_t *marked) HB_MUST_CHECK;
 
 /* Children in the dominator tree: first_child/next_sibling by number, plus leaves grouped per dominator. */
 struct hb_dominator_tree {

@@ -132,11 +132,9 @@ static struct hb_error *drain(struct marking *m)
 	return NULL;
 }
 
-static struct hb_error *run(struct marking *m, const struct hb_roots *roots, int without_kind)
+static struct hb_error *run(struct marking *m, const struct hb_roots *roots)
 {
 	for (size_t i = 0; i < roots->edges.len; i++) {
-		if ((int)roots->nodes.data[roots->edges.data[i].node].kind == without_kind)
-			continue;
 		if (!reserve(m, 1))
 			return hb_error_nomem();
 		follow(m, roots->edges.data[i].value);
@@ -149,22 +147,22 @@ static struct hb_error *run(struct marking *m, const struct hb_roots *roots, int
 
 struct hb_error *hb_graph_mark(const struct hb_heap *heap, const struct hb_roots *roots, uint64_t *marked)
 {
-	return hb_graph_mark_without(heap, roots, &(struct hb_without){.root_kind = -1}, marked);
+	return hb_graph_mark_without(heap, roots, NULL, marked);
 }
 
 struct hb_error *hb_graph_mark_without(const struct hb_heap *heap, const struct hb_roots *roots,
-                                       const struct hb_without *without, uint64_t *marked)
+                                       const uint64_t *blocked, uint64_t *marked)
 {
 	struct marking m = {.marked = marked, .capacity = 1 << 14};
 	TRY(hb_scan_init(&m.scan, heap));
 	/* Slots that are not allocated, or blocked, count as marked until the end, so that nothing looks at them. */
 	size_t nwords = hb_heap_bitmap_bytes(heap) / sizeof(*marked);
 	for (size_t i = 0; i < nwords; i++)
-		marked[i] = ~heap->allocated[i] | (without->blocked ? without->blocked[i] : 0);
+		marked[i] = ~heap->allocated[i] | (blocked ? blocked[i] : 0);
 	m.stack = hb_pages_map(m.capacity * sizeof(*m.stack));
-	struct hb_error *err = m.stack ? run(&m, roots, without->root_kind) : hb_error_nomem();
+	struct hb_error *err = m.stack ? run(&m, roots) : hb_error_nomem();
 	for (size_t i = 0; i < nwords; i++)
-		marked[i] &= heap->allocated[i] & ~(without->blocked ? without->blocked[i] : 0);
+		marked[i] &= heap->allocated[i] & ~(blocked ? blocked[i] : 0);
 	hb_pages_unmap(m.stack, m.capacity * sizeof(*m.stack));
 	hb_scan_deinit(&m.scan);
 	return err;

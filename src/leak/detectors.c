@@ -3,5 +3,6 @@
 const struct hb_detector *const hb_detectors[] = {
         &hb_detector_sub_slices,
         &hb_detector_timers,
+        &hb_detector_contexts,
 };
 const size_t hb_ndetectors = hb_countof(hb_detectors);

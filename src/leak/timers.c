@@ -4,6 +4,7 @@
  * can call Stop. What its callback needs stays alive until it has run.
  *
  *   H401  AfterFunc, of one callback: many, due in a while                                                      likely
+ *   H701  the same, made by context.WithTimeout or WithDeadline                                                 likely
  *   H402  a ticker that nobody can stop and whose channel nobody can receive from ticks on for ever (up to 1.22, or with
  *         asynctimerchan=1: the collector takes them otherwise)                                                 proven
  *   H403  NewTimer and After likewise, until they fire: many, due in a while                                    likely
@@ -143,13 +144,30 @@ static char *why_kept(const struct hb_analysis *analysis, const char *until)
 	        until);
 }
 
+/* Contexts with a deadline and no parent that can be cancelled: what contexts.c does not see. */
+static struct hb_error *describe_deadlines(const char *count, const struct due *due, struct hb_finding *finding)
+{
+	finding->rule = "H701";
+	TRY(hb_finding_title(finding,
+	                     hb_say("%s contexts wait for their deadline, and nobody can cancel them", count)));
+	TRY(hb_finding_because(finding,
+	                       hb_say("only the timers of their deadlines refer to them: their CancelFunc was dropped, "
+	                              "and nobody waits for them")));
+	TRY(say_due(due, finding));
+	return hb_finding_help(finding,
+	                       "call the CancelFunc on every path: ctx, cancel := context.WithTimeout(parent, d); "
+	                       "defer cancel()");
+}
+
 static struct hb_error *describe_func(const struct hb_analysis *analysis, const struct forgotten *list, size_t n,
                                       const struct due *due, struct hb_finding *finding)
 {
 	char count[32];
 	hb_format_count(n, count, sizeof(count));
-	finding->rule = "H401";
 	finding->verdict = HB_LIKELY;
+	if (!strncmp(list[0].timer->callback, "context.", 8))
+		return describe_deadlines(count, due, finding);
+	finding->rule = "H401";
 	TRY(hb_finding_title(finding, hb_say("%s timers of %s are pending, and nobody can stop them", count,
 	                                     list[0].timer->callback)));
 	TRY(hb_finding_because(finding,

@@ -19,6 +19,9 @@ CLASSES = {
                   r"^timers of main\.leakAfterFunc\.func1$", "main.leakAfterFunc", ALL),
     "ticker": ("H402", "proven", 200, 200 * 150, r"200 tickers tick for nobody", r"^timers of time\.", "main.poll.func1", UNTIL_STOPPED),
     "after": ("H403", "likely", 3000, 3000 * 150, r"3,000 timers that nobody waits for", r"^timers of time\.", "main.leakAfter", UNTIL_STOPPED),
+    "contexts": ("H701", "likely", 3000, 3000 * 48, r"3,000 contexts were not cancelled", r"main\b", "main.leakContexts", ALL),
+    "timeouts": ("H701", "likely", 3000, 3000 * 96, r"3,000 contexts were not cancelled", r"main\b", "main.leakTimeouts", ALL),
+    "deadlines": ("H701", "likely", 3000, 3000 * 96, r"3,000 contexts wait for their deadline", r"^timers of context\.", "main.leakDeadlines", ALL),
 }
 
 

@@ -19,10 +19,13 @@ var classes = map[string]class{
 	"afterfunc": {leakAfterFunc, fixAfterFunc, healthyAfterFunc},
 	"ticker":    {leakTicker, fixTicker, healthyTicker},
 	"after":     {leakAfter, fixAfter, healthyAfter},
+	"contexts":  {leakContexts, fixContexts, healthyContexts},
+	"timeouts":  {leakTimeouts, fixTimeouts, healthyTimeouts},
+	"deadlines": {leakDeadlines, fixDeadlines, healthyDeadlines},
 }
 
 func main() {
-	_ = pprof.Lookup("heap") // links the memory profile
+	_ = pprof.Lookup("heap")   // links the memory profile
 	runtime.MemProfileRate = 1 // every allocation has its place
 	if len(os.Args) != 3 {
 		os.Exit(2)
