@@ -62,12 +62,16 @@ struct hb_error *hb_finding_holder(const struct hb_analysis *analysis, uint32_t 
 
 /* --- Sites -------------------------------------------------------------------------------------------------------- */
 
+/* From the program's own innermost frame on, and the library's call that it made before it. */
 static struct hb_error *add_lines(const struct hb_analysis *analysis, uint32_t stack, struct hb_finding *finding)
 {
-	enum { LINES = 4 };
-	struct hb_go_line lines[LINES];
-	size_t n = hb_alloc_lines(analysis->go, analysis->sites, stack, lines, LINES);
-	for (size_t i = 0; i < n; i++) {
+	enum { LINES = 4, DEPTH = 64 };
+	struct hb_go_line lines[DEPTH];
+	size_t n = hb_alloc_lines(analysis->go, analysis->sites, stack, lines, DEPTH), own = 0;
+	while (own < n && hb_function_is_plumbing(lines[own].function))
+		own++;
+	size_t first = own && own < n ? own - 1 : 0;
+	for (size_t i = first; i < n && i < first + LINES; i++) {
 		char *text = hb_say("%s  %s:%d", lines[i].function, lines[i].file, lines[i].line);
 		if (!text || !hb_vec_push(&finding->allocated_at, text)) {
 			free(text);

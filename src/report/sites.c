@@ -19,9 +19,9 @@ bool hb_function_is_runtime(const char *function)
 bool hb_function_is_plumbing(const char *function)
 {
 	static const char *const prefixes[] = {
-	        "sync.", "sync/", "syscall.",   "reflect.", "time.",    "io.",      "io/",  "bufio.",
-	        "net.",  "os.",   "os/",        "bytes.",   "strings.", "strconv.", "fmt.", "slices.",
-	        "maps.", "sort.", "container/", "unique.",  "errors.",  "iter.",
+	        "sync.", "sync/", "syscall.",   "reflect.", "time.",    "io.",      "io/",      "bufio.",
+	        "net.",  "os.",   "os/",        "bytes.",   "strings.", "strconv.", "fmt.",     "slices.",
+	        "maps.", "sort.", "container/", "unique.",  "errors.",  "iter.",    "context.",
 	};
 	return hb_function_is_runtime(function) || begins_with_any(function, prefixes, hb_countof(prefixes));
 }
