@@ -6,44 +6,14 @@ package main
 
 import (
 	"flag"
-	"reflect"
 	"runtime"
 	"runtime/debug"
-	"strings"
-	"time"
 
 	"heldby/victims/control"
+	"heldby/victims/truth"
 )
 
-// The address and the true type of an object, for "types". Holds nothing alive.
-type truth struct {
-	addr uintptr
-	what string
-}
-
-var truths []truth
-
-func note(v any) {
-	value := reflect.ValueOf(v)
-	switch value.Kind() {
-	case reflect.Pointer:
-		truths = append(truths, truth{value.Pointer(), value.Type().Elem().String()})
-	case reflect.Slice:
-		truths = append(truths, truth{value.Pointer(), value.Type().String()})
-	case reflect.Map, reflect.Chan:
-		truths = append(truths, truth{value.Pointer(), value.Type().String()})
-	}
-}
-
-func printTypes([]byte) {
-	for _, t := range truths {
-		control.Print("type ")
-		control.PrintUint(uint64(t.addr), 16)
-		control.Print(" ")
-		control.Print(t.what)
-		control.Flush()
-	}
-}
+func note(v any) { truth.Note(v) }
 
 var sampled [1]runtime.MemProfileRecord
 
@@ -63,32 +33,12 @@ func main() {
 		grown = append(grown, &node{name: "grown"})
 	}
 	parkAll()
-	waitParked()
+	truth.WaitParked()
 	if *queued {
 		queueFinalizers()
 	}
 	control.AfterGC = fillPool
-	control.Serve("kinds", control.Command{Name: "types", Run: printTypes}, control.Command{Name: "count", Run: count})
-}
-
-func count([]byte) {
-	control.Print("goroutines ")
-	control.PrintUint(uint64(runtime.NumGoroutine()), 10)
-	control.Flush()
+	control.Serve("kinds", truth.Commands...)
 }
 
 var grown []*node
-
-// waitParked returns once no goroutine but this one can run.
-func waitParked() {
-	buf := make([]byte, 1<<20)
-	for quiet := 0; quiet < 3; {
-		text := string(buf[:runtime.Stack(buf, true)])
-		if strings.Count(text, "[running")+strings.Count(text, "[runnable") <= 1 {
-			quiet++
-		} else {
-			quiet = 0
-		}
-		time.Sleep(5 * time.Millisecond)
-	}
-}

@@ -1,0 +1,65 @@
+// Package truth is what a victim knows about itself, for a test to hold against what an examiner sees: the types of
+// objects, and how many goroutines there are.
+package truth
+
+import (
+	"reflect"
+	"runtime"
+	"strings"
+	"time"
+
+	"heldby/victims/control"
+)
+
+// The address and the type of an object. Holds nothing alive.
+type noted struct {
+	addr uintptr
+	what string
+}
+
+var all []noted
+
+// Note remembers what the object is that v, a pointer, slice, map or channel, stands for. It must be in the heap, not be
+// empty, and stay alive.
+func Note(v any) {
+	value := reflect.ValueOf(v)
+	switch value.Kind() {
+	case reflect.Pointer:
+		all = append(all, noted{value.Pointer(), value.Type().Elem().String()})
+	case reflect.Slice, reflect.Map, reflect.Chan:
+		all = append(all, noted{value.Pointer(), value.Type().String()})
+	}
+}
+
+// Commands are those that a victim with notes obeys: "types" and "count".
+var Commands = []control.Command{{Name: "types", Run: printTypes}, {Name: "count", Run: printCount}}
+
+func printTypes([]byte) {
+	for _, n := range all {
+		control.Print("type ")
+		control.PrintUint(uint64(n.addr), 16)
+		control.Print(" ")
+		control.Print(n.what)
+		control.Flush()
+	}
+}
+
+func printCount([]byte) {
+	control.Print("goroutines ")
+	control.PrintUint(uint64(runtime.NumGoroutine()), 10)
+	control.Flush()
+}
+
+// WaitParked returns once no goroutine but this one can run.
+func WaitParked() {
+	buf := make([]byte, 1<<20)
+	for quiet := 0; quiet < 3; {
+		text := string(buf[:runtime.Stack(buf, true)])
+		if strings.Count(text, "[running")+strings.Count(text, "[runnable") <= 1 {
+			quiet++
+		} else {
+			quiet = 0
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
