@@ -92,20 +92,28 @@ static bool may_hold(struct hb_typer *typer, const struct contents *contents, ui
 	return n && hb_typer_is_all(typer, contents->addr, group, n) && contents_agree(typer, contents->addr, n, group);
 }
 
+static bool is_generic_shape(struct hb_typer *typer, uint32_t map)
+{
+	return hb_typer_shape(typer, typer->types->list[map].group)->generic_shape;
+}
+
 /* The only map type whose groups fit; 0 when there is none or several. Of types with the same groups (map[K]V and types
- * defined as it) the first one stands for all. */
+ * defined as it) the first one stands for all. One of go.shape types counts only when no other fits: maps are made with
+ * the types that the dictionary of a generic function has. */
 static uint32_t only_map(struct hb_typer *typer, const struct contents *contents)
 {
-	uint32_t found = 0;
+	uint32_t found[2] = {0};
 	for (size_t i = 0; i < typer->map_types.len; i++) {
 		uint32_t map = typer->map_types.data[i], group = typer->types->list[map].group;
-		if ((found && typer->types->list[found].group == group) || !may_hold(typer, contents, group))
+		bool shape = is_generic_shape(typer, map);
+		if (found[shape] == UINT32_MAX || (found[shape] && typer->types->list[found[shape]].group == group) ||
+		    !may_hold(typer, contents, group))
 			continue;
-		if (found)
+		if (found[shape] && !shape)
 			return 0;
-		found = map;
+		found[shape] = found[shape] ? UINT32_MAX : map;
 	}
-	return found;
+	return found[0] ? found[0] : found[1] != UINT32_MAX ? found[1] : 0;
 }
 
 /* Unnamed map types first. */
