@@ -19,6 +19,7 @@ CACHE=${HELDBY_CACHE:-${HOME:?}/.cache/heldby}
 WORK=$(mktemp -d)
 export ROOT HELDBY CACHE WORK
 
+_test=$(realpath "$0")
 _failed=0
 _at_exit=()
 declare -A _pid _in
@@ -117,6 +118,23 @@ check_match() {
 	fi
 }
 
+# once_for_each ARG...: runs this very test once for each, as many at a time as there are cores, shows what they print in
+# that order, and ends the test.
+once_for_each() {
+	local arg n=0 status=0 running=()
+	for arg; do
+		((n < $(nproc))) || wait -n
+		"$_test" "$arg" >"$WORK/$n.log" 2>&1 &
+		running+=($!)
+		n=$((n + 1))
+	done
+	for ((n = 0; n < $#; n++)); do
+		wait "${running[n]}" || status=1
+		cat "$WORK/$n.log"
+	done
+	exit "$status"
+}
+
 # ---- processes ----
 
 # start NAME COMMAND...: in the background; stdout and stderr go to $WORK/NAME.out, `say` writes to its stdin.
@@ -207,7 +225,7 @@ go_build() {
 	dir=$(cd "$2" && pwd) || return 1
 	shift 3
 	mkdir -p "$(dirname "$out")"
-	goroot=$(toolchain "$version") || return 1
+	goroot=$(GOEXPERIMENT='' toolchain "$version") || return 1 # another Go may not know these experiments
 	module=$dir
 	while [[ ! -f $module/go.mod && $module != / ]]; do
 		module=$(dirname "$module")

@@ -3,7 +3,7 @@
  *   types EXE      every type descriptor of an executable, as the victim typelist prints them
  *   heap TARGET    the classes of the objects that roots reach: count, bytes, bytes of those with pointers, name
  *   truth TARGET   objects whose type is not the one that the program's own allocator noted (shadow.py); how many are
- *   paths TARGET CLASS   the pointers of the objects of a class: name of the edge, class that it leads to, how often
+ *   paths TARGET CLASS…   the pointers of the objects of classes: class | name of the edge -> class that it leads to
  *
  * Coverage and cost go to stderr. TYPING_WITHOUT_CODE=1: without what the code says.
  */
@@ -294,36 +294,54 @@ struct edges {
 	const uint32_t *class_of;
 	const char *const *names;
 	uint32_t slot;
+	char last[1280];
 };
 
+/* Objects in a row have the same edges: each is printed less often. */
 static void print_edge(void *ctx, uint64_t word)
 {
-	const struct edges *edges = ctx;
+	struct edges *edges = ctx;
 	const struct hb_heap *heap = edges->process->heap;
-	char name[512];
+	char name[512], line[sizeof(edges->last)];
 	const uint8_t *object = hb_heap_bytes(heap, hb_heap_slot_addr(edges->span, edges->slot));
 	uint32_t to = hb_heap_slot(heap, hb_load_u64(object + word * 8));
 	if (!to)
 		return;
 	hb_typing_edge_name(edges->process->typing, edges->slot, word * 8, name, sizeof(name));
-	printf("%s -> %s\n", name, edges->names[edges->class_of[to]]);
+	snprintf(line, sizeof(line), "%s | %s -> %s", edges->names[edges->class_of[edges->slot]], name,
+	         edges->names[edges->class_of[to]]);
+	if (strcmp(line, edges->last))
+		puts(line);
+	memcpy(edges->last, line, sizeof(line));
 }
 
-static void print_paths(const struct process *process, const char *class)
+static bool is_one_of(const char *name, char **list, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (!strcmp(name, list[i]))
+			return true;
+	return false;
+}
+
+static void print_paths(const struct process *process, char **wanted, int nwanted)
 {
 	struct hb_arena arena = {0};
 	struct edges edges = {.process = process};
 	uint32_t *class_of, n;
 	check(hb_typing_classes(process->typing, &arena, &class_of, &edges.names, &n));
 	edges.class_of = class_of;
+	bool *is_wanted = calloc(n, sizeof(*is_wanted));
+	for (uint32_t i = 0; i < n; i++)
+		is_wanted[i] = is_one_of(edges.names[i], wanted, nwanted);
 	for (uint32_t i = 0; i < process->heap->nspans; i++) {
 		edges.span = &process->heap->spans[i];
 		for (uint32_t k = 0; k < edges.span->nelems; k++) {
 			edges.slot = edges.span->first_slot + k;
-			if (is_reached(process, edges.slot) && !strcmp(edges.names[class_of[edges.slot]], class))
+			if (is_reached(process, edges.slot) && is_wanted[class_of[edges.slot]])
 				hb_heap_each_pointer_word(process->heap, edges.span, edges.slot, print_edge, &edges);
 		}
 	}
+	free(is_wanted);
 	free(class_of);
 	hb_arena_deinit(&arena);
 }
@@ -343,9 +361,9 @@ static void print_executable(const char *path)
 
 int main(int argc, char **argv)
 {
-	bool paths = argc == 4 && !strcmp(argv[1], "paths");
+	bool paths = argc >= 4 && !strcmp(argv[1], "paths");
 	if (argc != 3 && !paths)
-		fail("usage: oracle-typing types EXE | heap TARGET | truth TARGET | paths TARGET CLASS");
+		fail("usage: oracle-typing types EXE | heap TARGET | truth TARGET | paths TARGET CLASS...");
 	if (!strcmp(argv[1], "types")) {
 		print_executable(argv[2]);
 		return 0;
@@ -357,7 +375,7 @@ int main(int argc, char **argv)
 	else if (!strcmp(argv[1], "truth"))
 		compare_all(&process);
 	else if (paths)
-		print_paths(&process, argv[3]);
+		print_paths(&process, argv + 3, argc - 3);
 	else
 		fail("no such mode");
 	close_process(&process);
