@@ -121,14 +121,21 @@ uint32_t hb_packages_of(struct hb_packages *packages, const char *symbol)
 	return hb_packages_add(packages, name.package);
 }
 
+/* Packages that import little, but are laid out behind some that import them. The FIPS module's code is kept together
+ * behind all other (cmd/link/internal/ld/fips140.go, 1.24+). What package runtime imports comes behind it where the
+ * linker does not count it as a part of the runtime (cmd/link/internal/ld/data.go, isRuntimeDepPkg, up to 1.23):
+ * internal/godebugs and internal/runtime/exithook. */
+static bool is_laid_out_late(const struct hb_package *package)
+{
+	return !strncmp(package->path, "crypto/internal/fips140", 23) || !strcmp(package->path, "internal/godebugs") ||
+	       (package->is_runtime && strcmp(package->path, "runtime"));
+}
+
 static void note_run(struct hb_packages *packages, uint32_t id, uint32_t first, uint32_t len)
 {
 	if (len <= packages->list[id].run)
 		return;
-	/* The FIPS module's code is kept together behind all other (cmd/link/internal/ld/fips140.go, 1.24+), but
-	 * imports little. */
-	bool is_fips = !strncmp(packages->list[id].path, "crypto/internal/fips140", 23);
-	packages->list[id].order = is_fips ? (int64_t)first - UINT32_MAX : first;
+	packages->list[id].order = is_laid_out_late(&packages->list[id]) ? (int64_t)first - UINT32_MAX : first;
 	packages->list[id].run = len;
 }
 

@@ -28,6 +28,7 @@ type variable struct {
 	size     uint64
 	typeName string
 	desc     uint64 // address of the type descriptor, 0: the type has none
+	pointee  uint64 // a pointer variable: size of what it points to, 0 unknown
 }
 
 type global struct {
@@ -100,6 +101,22 @@ func runtimeType(d *dwarf.Data, off dwarf.Offset) (name string, rt uint64) {
 	}
 }
 
+// pointeeSize returns the size of what a pointer type points to, 0 for other types.
+func pointeeSize(d *dwarf.Data, off dwarf.Offset) uint64 {
+	t, err := d.Type(off)
+	for err == nil {
+		switch t2 := t.(type) {
+		case *dwarf.TypedefType:
+			t = t2.Type
+			continue
+		case *dwarf.PtrType:
+			return uint64(max(t2.Type.Size(), 0))
+		}
+		break
+	}
+	return 0
+}
+
 func in(sections [][2]uint64, addr uint64) bool {
 	for _, s := range sections {
 		if addr >= s[0] && addr < s[1] {
@@ -150,6 +167,7 @@ func readVariables(f *elf.File, symbols []elf.Symbol, sections [][2]uint64) []va
 			if off, ok := e.Val(dwarf.AttrType).(dwarf.Offset); ok {
 				var rt uint64
 				v.typeName, rt = runtimeType(d, off)
+				v.pointee = pointeeSize(d, off)
 				if rt != 0 {
 					v.desc = types + rt
 				}
@@ -164,8 +182,17 @@ func readVariables(f *elf.File, symbols []elf.Symbol, sections [][2]uint64) []va
 	return found
 }
 
+// staticOwner is a variable whose initial value leads to an address without a symbol, where size bytes belong to it: as
+// many as its type says, or what is usual.
+type staticOwner struct {
+	variable
+	size uint64
+}
+
+const usualSize = 64
+
 // staticOwners follows the initial values of variables to data without a symbol: from which variables an address is reached.
-func staticOwners(f *elf.File, variables []variable) map[uint64][]variable {
+func staticOwners(f *elf.File, variables []variable) map[uint64][]staticOwner {
 	s := f.Section(".data")
 	data, err := s.Data()
 	check(err)
@@ -173,7 +200,7 @@ func staticOwners(f *elf.File, variables []variable) map[uint64][]variable {
 		i := sort.Search(len(variables), func(i int) bool { return variables[i].addr > addr }) - 1
 		return i >= 0 && addr-variables[i].addr < variables[i].size
 	}
-	owners := map[uint64][]variable{}
+	owners := map[uint64][]staticOwner{}
 	for _, v := range variables {
 		type span struct{ from, to uint64 }
 		todo := []span{{v.addr, v.addr + v.size}}
@@ -187,9 +214,13 @@ func staticOwners(f *elf.File, variables []variable) map[uint64][]variable {
 					continue
 				}
 				seen[to] = true
-				owners[to] = append(owners[to], v)
+				size := uint64(usualSize)
+				if at == v.addr && v.pointee > 0 {
+					size = v.pointee
+				}
+				owners[to] = append(owners[to], staticOwner{v, size})
 				end := to + 8 // as far as nothing else begins: a word at a time is enough, pointers lead to first words
-				for end < to+64 && !covered(end) {
+				for end < to+size && !covered(end) {
 					end += 8
 				}
 				todo = append(todo, span{to, end})
@@ -307,7 +338,8 @@ func main() {
 				}
 			}
 		}
-		if v.desc == 0 && g != nil && g.addr == v.addr && g.desc != 0 {
+		// DWARF has no descriptor for unsafe.Pointer up to 1.20.
+		if v.desc == 0 && g != nil && g.addr == v.addr && g.desc != 0 && g.typeName != v.typeName {
 			types.wrong++
 			if isOwn(v.pkg) {
 				ownTypes.wrong++
@@ -368,9 +400,13 @@ func main() {
 		g := at(list, addr)
 		if i < 0 || addr-variables[i].addr >= variables[i].size {
 			// Data without a symbol belongs to the variables that lead to where it begins.
-			var expected []variable
-			for start := addr; start+64 > addr && expected == nil; start -= 8 {
-				expected = owners[start]
+			var expected []staticOwner
+			for start := addr; start+usualSize > addr && expected == nil; start -= 8 {
+				for _, o := range owners[start] {
+					if addr-start < o.size {
+						expected = append(expected, o)
+					}
+				}
 			}
 			if expected == nil {
 				continue

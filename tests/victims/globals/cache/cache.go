@@ -1,10 +1,7 @@
 // Package cache has globals of the kinds that hold memory in services.
 package cache
 
-import (
-	"sync"
-	"sync/atomic"
-)
+import "sync"
 
 type Session struct {
 	ID    string
@@ -84,7 +81,7 @@ var (
 	updates      = make(chan *Session, 16)
 	shared   sync.Map
 	buffers  = sync.Pool{New: func() any { return new([4096]byte) }}
-	current  atomic.Pointer[User]
+	current  userPointer
 	history  ring[*Session]
 	onEvict  waiter
 	lookup   func(string) *User

@@ -1,0 +1,3 @@
+module example.org/globals
+
+go 1.18
