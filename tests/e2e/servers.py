@@ -6,62 +6,12 @@ import http.client
 import json
 import os
 import re
-import socket
 import subprocess
-import threading
-import time
 
-from common import ORACLE, WORK, Process, check, disturbed, examine, free_port, heldby, not_ok, program, run
+from common import ORACLE, WORK, check, disturbed, examine, heldby, not_ok, program, run
+from loads import Load, http_request, start_caddy, start_etcd, start_nats
 
 VERSION = "go1.26.8"  # what tests/programs/get.sh builds with
-
-
-class Load:
-    """Runs one request after another on a thread, a few hundred a second at most, and keeps what went wrong."""
-
-    def __init__(self, connect, request):
-        self.done, self.errors, self.slowest = 0, [], 0.0
-        self._go = threading.Event()
-        self._go.set()
-        self._end = False
-        self._idle = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(connect, request), daemon=True)
-        self._thread.start()
-
-    def _run(self, connect, request):
-        state = connect()
-        while not self._end and not self.errors:
-            if not self._go.is_set():
-                self._idle.set()
-                self._go.wait()
-                self._idle.clear()
-            start = time.monotonic()
-            try:
-                request(state, self.done)
-            except Exception as error:  # whatever a broken server makes of it
-                self.errors.append(repr(error))
-                return
-            self.slowest = max(self.slowest, time.monotonic() - start)
-            self.done += 1
-            time.sleep(0.003)
-
-    def pause(self):
-        self._go.clear()
-        self._idle.wait(30)
-
-    def resume(self):
-        self._go.set()
-
-    def wait_for(self, more, seconds=30):
-        target, end = self.done + more, time.monotonic() + seconds
-        while self.done < target and not self.errors and time.monotonic() < end:
-            time.sleep(0.01)
-        return self.done >= target
-
-    def stop(self):
-        self._end = True
-        self._go.set()
-        self._thread.join(30)
 
 
 def examine_under_load(name, server, load, times=3):
@@ -78,59 +28,17 @@ def examine_under_load(name, server, load, times=3):
     return report
 
 
-def http_request(connection, path, method="GET", body=None, expect=200):
-    connection.request(method, path, body)
-    response = connection.getresponse()
-    data = response.read()
-    if response.status != expect:
-        raise RuntimeError(f"{path}: {response.status} {data[:200]!r}")
-    return data
-
-
 # ---- nats: its own profiler is the second witness ----
-
-def nats_connect(port):
-    connection = socket.create_connection(("127.0.0.1", port), timeout=30)
-    stream = connection.makefile("rwb")
-    stream.readline()  # INFO
-    stream.write(b"CONNECT {\"verbose\":false}\r\n")
-    for i in range(3000):
-        stream.write(b"SUB telemetry.device-%d.> %d\r\n" % (i, i))
-    nats_ping(stream)
-    return connection, stream
-
-
-def nats_ping(stream):
-    stream.write(b"PING\r\n")
-    stream.flush()
-    while (line := stream.readline().strip()) != b"PONG":
-        if line == b"PING":
-            stream.write(b"PONG\r\n")
-        elif line.startswith(b"MSG "):
-            stream.read(int(line.split()[-1]) + 2)
-        else:
-            raise RuntimeError(line)
-
-
-def nats_request(state, i):
-    _, stream = state
-    stream.write(b"PUB telemetry.device-%d.value 5\r\nhello\r\n" % (i % 3000))
-    nats_ping(stream)
-
 
 def examine_nats():
     path = program("nats-server")
     if not path:
         return
-    port, profile, monitor = free_port(), free_port(), free_port()
-    config = WORK / "nats.conf"
-    config.write_text(f"port: {port}\nhost: 127.0.0.1\nprof_port: {profile}\nhttp: 127.0.0.1:{monitor}\n"
-                      f"jetstream {{ store_dir: {WORK}/nats }}\n")
     # A finer profile than the default gives more to compare.
-    server = Process(path, "-c", config, env=dict(os.environ, GODEBUG="memprofilerate=8192"))
-    if not server.wait_for("Server is ready"):
+    nats = start_nats(path, env=dict(os.environ, GODEBUG="memprofilerate=8192"))
+    if not nats:
         return not_ok("nats-server: starts", "see above")
-    load = Load(lambda: nats_connect(port), nats_request)
+    server, load, profile = nats.process, Load(nats), nats.profile
     report = examine_under_load("nats-server", server, load)
     if report:
         types = [row["name"] for row in report["types"]]
@@ -211,19 +119,13 @@ def examine_caddy():
     path = program("caddy")
     if not path:
         return
-    port, admin = free_port(), free_port()
-    (WORK / "site").mkdir()
-    (WORK / "site/index.html").write_text("hello " * 1000)
-    (WORK / "Caddyfile").write_text(
-        f"{{\n admin 127.0.0.1:{admin}\n auto_https off\n persist_config off\n}}\n"
-        f"http://127.0.0.1:{port} {{\n root * {WORK}/site\n encode gzip\n file_server\n templates\n}}\n")
-    server = Process(path, "run", "--config", WORK / "Caddyfile", "--adapter", "caddyfile", env=dict(os.environ, HOME=str(WORK)))
-    if not server.wait_for("serving initial configuration"):
+    caddy = start_caddy(path)
+    if not caddy:
         return not_ok("caddy: starts", "see above")
-    load = Load(lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=30), lambda c, i: http_request(c, "/"))
+    server, load = caddy.process, Load(caddy)
     examine_under_load("caddy", server, load)
     load.pause()
-    compare_goroutines("caddy", server, admin)
+    compare_goroutines("caddy", server, caddy.profile)
     load.stop()
 
 
@@ -233,21 +135,13 @@ def examine_etcd():
     path = program("etcd")
     if not path:
         return
-    port, peer = free_port(), free_port()
-    server = Process(path, "--data-dir", WORK / "etcd", "--listen-client-urls", f"http://127.0.0.1:{port}",
-                     "--advertise-client-urls", f"http://127.0.0.1:{port}", "--listen-peer-urls", f"http://127.0.0.1:{peer}",
-                     "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
-                     "--initial-cluster", f"default=http://127.0.0.1:{peer}", "--enable-pprof")
-    if not server.wait_for("ready to serve client requests"):
+    etcd = start_etcd(path)
+    if not etcd:
         return not_ok("etcd: starts", "see above")
-
-    def put(connection, i):
-        http_request(connection, "/v3/kv/put", "POST", json.dumps({"key": "a2V5" + "%04d" % (i % 10000), "value": "dmFsdWU="}))
-
-    load = Load(lambda: http.client.HTTPConnection("127.0.0.1", port, timeout=30), put)
+    server, load = etcd.process, Load(etcd)
     examine_under_load("etcd", server, load)
     load.pause()
-    compare_goroutines("etcd", server, port)
+    compare_goroutines("etcd", server, etcd.profile)
     load.stop()
 
 

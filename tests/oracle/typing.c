@@ -14,6 +14,7 @@
 #include "golang/go_roots.h"
 #include "golang/spans.h"
 #include "heap/graph.h"
+#include "notes.h"
 #include "snapshot/capture.h"
 
 #include <inttypes.h>
@@ -160,129 +161,23 @@ static void print_classes(const struct process *process)
 
 /* --- Against the allocator's own notes -------------------------------------------------------------------------- */
 
-static const uint64_t shadow_start = 0x600000000000, shadow_heap = 0xc000000000,
-                      shadow_size = 1ull << 33; /* shadow.py */
-
-enum outcome { SAME, SAME_SHAPE, PART_OF_IT, NOT_NOTED, UNTYPED, WRONG, NOUTCOMES };
-static const char *const outcome_names[] = {
-        "the same",
-        "the same but for go.shape or a runtime box",
-        "its first part or the other way round",
-        "not noted",
-        "untyped",
-        "wrong",
-};
-
-static uint32_t element_of(const struct hb_types *types, uint32_t id)
+static void print_difference(const struct note_difference *difference, void *ctx)
 {
-	while (types->list[id].kind == HB_KIND_ARRAY)
-		id = types->list[id].elem;
-	return id;
-}
-
-static bool begins_with(const struct hb_types *types, uint32_t outer, uint32_t inner)
-{
-	for (int depth = 0; outer && depth < 64; depth++) {
-		if (outer == inner)
-			return true;
-		const struct hb_type *type = &types->list[outer];
-		const struct hb_field *field = types->fields + type->first_field, *end = field + type->nfields;
-		while (field < end && !types->list[field->type].size)
-			field++;
-		outer = type->kind == HB_KIND_ARRAY ? type->elem : field < end ? field->type : 0;
-	}
-	return false;
-}
-
-static bool same_layout(const struct hb_type *a, const struct hb_type *b)
-{
-	return a->size == b->size && a->ptr_bytes == b->ptr_bytes &&
-	       (!a->ptr_bytes || !memcmp(a->mask, b->mask, (a->mask_words + 7) / 8));
-}
-
-/* What the program allocated for the pseudo types: the runtime's own structs. */
-static bool stands_for(const struct hb_type *claimed, const struct hb_type *noted)
-{
-	static const struct {
-		const char *suffix, *noted;
-	} pairs[] = {
-	        {" table", "maps.table"},        {" directory", "*maps.table"},
-	        {" directory", "[]*maps.table"}, {"", "maps.Map"},
-	        {"", "runtime.hchan"},           {"", "runtime.hmap"},
-	        {" extra", "runtime.mapextra"},  {" overflow header", "[]*runtime.bmap"},
-	        {" overflow", "*runtime.bmap"},
-	};
-	size_t len = strlen(claimed->name);
-	for (size_t i = 0; i < hb_countof(pairs); i++)
-		if (claimed->addr >> 63 && !strcmp(noted->name, pairs[i].noted) && len > strlen(pairs[i].suffix) &&
-		    !strcmp(claimed->name + len - strlen(pairs[i].suffix), pairs[i].suffix))
-			return true;
-	return false;
-}
-
-static enum outcome compare(const struct process *process, uint32_t slot, uint64_t note)
-{
-	const struct hb_types *types = process->types;
-	char text[256];
-	hb_typing_describe(process->typing, slot, text, sizeof(text));
-	uint32_t type = process->typing->type_of[slot], noted = note > 1 ? hb_types_find(types, note) : 0;
-	if (!type || !strcmp(text, "closure") || !strcmp(text, "map") ||
-	    (types->list[type].addr >> 63 && !strncmp(text, "closure", 7)))
-		return UNTYPED;
-	if (!noted)
-		return NOT_NOTED;
-	if (stands_for(&types->list[type], &types->list[noted]))
-		return SAME;
-	type = element_of(types, type);
-	noted = element_of(types, noted);
-	/* A string's bytes may have been made as a []byte. */
-	bool bytes = types->list[type].kind == HB_KIND_UINT8 && types->list[noted].kind == HB_KIND_UINT8;
-	if (type == noted || bytes)
-		return SAME;
-	const struct hb_type *a = &types->list[type], *b = &types->list[noted];
-	if (same_layout(a, b) && (strstr(b->name, "go.shape.") || strstr(b->name, "InterfacePtr")))
-		return SAME_SHAPE;
-	if (begins_with(types, type, noted) || begins_with(types, noted, type))
-		return PART_OF_IT;
-	return WRONG;
+	(void)ctx;
+	printf("%s: %s %" PRIu64 " B: %s, allocated as %s\n", note_outcome_names[difference->outcome],
+	       difference->pointerful ? "pointerful" : "pointer-free", difference->size, difference->what,
+	       difference->noted);
 }
 
 static void compare_all(const struct process *process)
 {
-	uint64_t counts[2][NOUTCOMES] = {0}, bytes[2][NOUTCOMES] = {0};
-	for (uint32_t i = 0; i < process->heap->nspans; i++) {
-		const struct hb_span *span = &process->heap->spans[i];
-		bool pointerful = span->kind != HB_SPAN_NOSCAN;
-		for (uint32_t slot = span->first_slot; slot < span->first_slot + span->nelems; slot++) {
-			uint64_t addr = hb_heap_slot_addr(span, slot) + (span->kind == HB_SPAN_HEADER ? 8 : 0), note;
-			if (!is_reached(process, slot) || addr - shadow_heap >= shadow_size)
-				continue;
-			check(hb_target_read(process->target, shadow_start + (addr - shadow_heap), &note,
-			                     sizeof(note)));
-			enum outcome outcome = compare(process, slot, note);
-			/* Blocks of the tiny allocator have several owners. */
-			if (!pointerful && span->elem_size == 16)
-				outcome = NOT_NOTED;
-			counts[pointerful][outcome]++;
-			bytes[pointerful][outcome] += span->elem_size;
-			if (outcome == SAME || outcome == SAME_SHAPE || (outcome == NOT_NOTED && !pointerful))
-				continue;
-			char text[256];
-			hb_typing_describe(process->typing, slot, text, sizeof(text));
-			uint32_t noted = hb_types_find(process->types, note);
-			printf("%s: %s %" PRIu64 " B: %s, allocated as %s\n", outcome_names[outcome],
-			       pointerful ? "pointerful" : "pointer-free", span->elem_size, text,
-			       note == 0   ? "nothing"
-			       : note == 1 ? "memory without type"
-			       : noted     ? process->types->list[noted].name
-			                   : "a type that is not known");
-		}
-	}
+	struct note_sums sums;
+	check(notes_compare(process->target, process->typing, process->reached, print_difference, NULL, &sums));
 	for (int pointerful = 1; pointerful >= 0; pointerful--)
-		for (int i = 0; i < NOUTCOMES; i++)
+		for (int i = 0; i < NOTE_OUTCOMES; i++)
 			fprintf(stderr, "%s, %s: %" PRIu64 " objects, %" PRIu64 " bytes\n",
-			        pointerful ? "pointerful" : "pointer-free", outcome_names[i], counts[pointerful][i],
-			        bytes[pointerful][i]);
+			        pointerful ? "pointerful" : "pointer-free", note_outcome_names[i],
+			        sums.counts[pointerful][i], sums.bytes[pointerful][i]);
 }
 
 /* --- Edges -----------------------------------------------------------------------------------------------------------

@@ -28,7 +28,8 @@ type variable struct {
 	size     uint64
 	typeName string
 	desc     uint64 // address of the type descriptor, 0: the type has none
-	pointee  uint64 // a pointer variable: size of what it points to, 0 unknown
+	pointee  uint64 // a pointer or slice: size of what it points to, or of an element; 0 unknown
+	slice    bool
 }
 
 type global struct {
@@ -101,20 +102,26 @@ func runtimeType(d *dwarf.Data, off dwarf.Offset) (name string, rt uint64) {
 	}
 }
 
-// pointeeSize returns the size of what a pointer type points to, 0 for other types.
-func pointeeSize(d *dwarf.Data, off dwarf.Offset) uint64 {
+// pointeeSize returns the size of what a pointer points to or of a slice's element, 0 for other types.
+func pointeeSize(d *dwarf.Data, off dwarf.Offset) (size uint64, slice bool) {
 	t, err := d.Type(off)
 	for err == nil {
-		switch t2 := t.(type) {
+		switch outer := t.(type) {
 		case *dwarf.TypedefType:
-			t = t2.Type
+			t = outer.Type
+			continue
+		case *dwarf.StructType:
+			if slice || len(outer.Field) != 3 || outer.Field[0].Name != "array" {
+				return 0, false
+			}
+			t, slice = outer.Field[0].Type, true
 			continue
 		case *dwarf.PtrType:
-			return uint64(max(t2.Type.Size(), 0))
+			return uint64(max(outer.Type.Size(), 0)), slice
 		}
 		break
 	}
-	return 0
+	return 0, false
 }
 
 func in(sections [][2]uint64, addr uint64) bool {
@@ -167,7 +174,7 @@ func readVariables(f *elf.File, symbols []elf.Symbol, sections [][2]uint64) []va
 			if off, ok := e.Val(dwarf.AttrType).(dwarf.Offset); ok {
 				var rt uint64
 				v.typeName, rt = runtimeType(d, off)
-				v.pointee = pointeeSize(d, off)
+				v.pointee, v.slice = pointeeSize(d, off)
 				if rt != 0 {
 					v.desc = types + rt
 				}
@@ -186,7 +193,8 @@ func readVariables(f *elf.File, symbols []elf.Symbol, sections [][2]uint64) []va
 // many as its type says, or what is usual.
 type staticOwner struct {
 	variable
-	size uint64
+	start, size uint64
+	sure        bool
 }
 
 const usualSize = 64
@@ -217,8 +225,11 @@ func staticOwners(f *elf.File, variables []variable) map[uint64][]staticOwner {
 				size := uint64(usualSize)
 				if at == v.addr && v.pointee > 0 {
 					size = v.pointee
+					if v.slice && at+24 <= s.Addr+s.Size {
+						size *= binary.LittleEndian.Uint64(data[at+16-s.Addr:])
+					}
 				}
-				owners[to] = append(owners[to], staticOwner{v, size})
+				owners[to] = append(owners[to], staticOwner{v, to, size, size != usualSize})
 				end := to + 8 // as far as nothing else begins: a word at a time is enough, pointers lead to first words
 				for end < to+size && !covered(end) {
 					end += 8
@@ -230,7 +241,29 @@ func staticOwners(f *elf.File, variables []variable) map[uint64][]staticOwner {
 	return owners
 }
 
-func readFacts() (list []global, holds []uint64) {
+// A root of heldby's: where its pointers are, and the bytes that would be freed without it.
+type root struct {
+	retained uint64
+	from     []uint64
+	name     string
+}
+
+func readRoot(fields []string) (r root, ok bool) {
+	words := strings.Fields(fields[0])
+	if len(words) < 4 || words[0] != "root" || len(fields) != 2 {
+		return r, false
+	}
+	fmt.Sscan(words[1], &r.retained)
+	for _, word := range words[3:] {
+		var addr uint64
+		fmt.Sscanf(word, "%x", &addr)
+		r.from = append(r.from, addr)
+	}
+	r.name = fields[1]
+	return r, true
+}
+
+func readFacts() (list []global, holds []uint64, roots []root) {
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 1<<20)
 	for in.Scan() {
@@ -243,13 +276,16 @@ func readFacts() (list []global, holds []uint64) {
 			if n, _ := fmt.Sscanf(fields[0], "holds %x", &addr); n == 1 {
 				holds = append(holds, addr)
 			}
+			if r, ok := readRoot(fields); ok {
+				roots = append(roots, r)
+			}
 			continue
 		}
 		g.certain, g.runtime = certain == 1, runtime == 1
 		g.name, g.pkg, g.typeName = fields[1], fields[2], fields[3]
 		list = append(list, g)
 	}
-	return list, holds
+	return list, holds, roots
 }
 
 func at(list []global, addr uint64) *global {
@@ -295,7 +331,7 @@ func main() {
 	check(err)
 	symbols, err := f.Symbols()
 	check(err)
-	list, holds := readFacts()
+	list, holds, roots := readFacts()
 	var pointers [][2]uint64 // data and bss: where variables with pointers are
 	bounds := map[string]uint64{}
 	for _, s := range symbols {
@@ -392,39 +428,44 @@ func main() {
 			}
 		}
 	}
-	var live, static score // what the words that point into the heap are said to belong to
 	owners := staticOwners(f, variables)
-	for _, addr := range holds {
-		addr -= *bias
+	// Whose variable the word at an address is: one, or, for data without a symbol, those that lead to where it begins.
+	ownersAt := func(addr uint64) (v *variable, static []staticOwner) {
 		i := sort.Search(len(variables), func(i int) bool { return variables[i].addr > addr }) - 1
-		g := at(list, addr)
-		if i < 0 || addr-variables[i].addr >= variables[i].size {
-			// Data without a symbol belongs to the variables that lead to where it begins.
-			var expected []staticOwner
-			for start := addr; start+usualSize > addr && expected == nil; start -= 8 {
-				for _, o := range owners[start] {
-					if addr-start < o.size {
-						expected = append(expected, o)
-					}
+		if i >= 0 && addr-variables[i].addr < variables[i].size {
+			return &variables[i], nil
+		}
+		for start := addr; start+usualSize > addr && static == nil; start -= 8 {
+			for _, o := range owners[start] {
+				if addr-start < o.size {
+					o.sure = o.sure || addr == start
+					static = append(static, o)
 				}
 			}
-			if expected == nil {
-				continue
-			}
-			ok := false
+		}
+		return nil, static
+	}
+	var live, static score // what the words that point into the heap are said to belong to
+	for _, addr := range holds {
+		addr -= *bias
+		g := at(list, addr)
+		v, expected := ownersAt(addr)
+		switch {
+		case v == nil && expected == nil:
+		case v == nil:
+			ok, sure := false, false
 			for _, v := range expected {
+				sure = sure || v.sure
 				ok = ok || g != nil && g.pkg == v.pkg && (!*certain || g.staticOf != 0 && at(list, g.staticOf-*bias).name == g.name &&
 					g.staticOf-*bias == v.addr)
 			}
-			if ok {
+			switch {
+			case ok:
 				static.right++
-			} else {
+			case sure: // else it may be the next one's
 				static.wrong++
 				fmt.Printf("static data of %s (%x): %s\n", expected[0].name, addr, describe(g))
 			}
-			continue
-		}
-		switch v := variables[i]; {
 		case g == nil || g.pkg == "":
 			live.unknown++
 			if *verbose {
@@ -435,6 +476,37 @@ func main() {
 		default:
 			live.wrong++
 			fmt.Printf("package of holder %s+%d %s: %s, %s\n", v.name, addr-v.addr, v.typeName, g.pkg, g.name)
+		}
+	}
+	var retained score // bytes of roots: right when every word that they stand for is of the package that they say
+	for _, r := range roots {
+		verdict := &retained.right
+		whose := ""
+		for _, addr := range r.from {
+			addr -= *bias
+			g := at(list, addr)
+			v, expected := ownersAt(addr)
+			if v != nil {
+				expected = []staticOwner{{variable: *v, sure: true}}
+			}
+			ok, sure := false, false
+			for _, v := range expected {
+				whose = v.name
+				sure = sure || v.sure
+				ok = ok || g != nil && g.pkg == v.pkg
+			}
+			switch {
+			case g == nil || g.pkg == "" || !ok && !sure:
+				if verdict == &retained.right {
+					verdict = &retained.unknown
+				}
+			case !ok:
+				verdict = &retained.wrong
+			}
+		}
+		*verdict += int(r.retained)
+		if verdict == &retained.wrong || *verbose && verdict == &retained.unknown {
+			fmt.Printf("root %d B of %s: %s\n", r.retained, whose, r.name)
 		}
 	}
 	var liveTypes score // of the variables that those words are in
@@ -460,6 +532,9 @@ func main() {
 		fmt.Println("types of variables that point into the heap:", liveTypes)
 		fmt.Println("packages of words that point into the heap:", live)
 		fmt.Println("static data that points into the heap:", static)
+	}
+	if len(roots) > 0 {
+		fmt.Println("bytes of roots:", retained)
 	}
 	fmt.Println("packages:", packages)
 	fmt.Println("packages, strings and errors aside:", holders)
