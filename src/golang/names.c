@@ -171,6 +171,7 @@ static void naming_deinit(struct hb_naming *naming)
 	hb_vec_deinit(&naming->pieces);
 	hb_vec_deinit(&naming->pointers);
 	hb_vec_deinit(&naming->by_holder);
+	hb_vec_deinit(&naming->bodies);
 	hb_arena_deinit(&naming->arena);
 }
 

@@ -114,6 +114,7 @@ struct candidate {
 	bool physical; /* such a function that is not inlined into another package: it names the variable in its source
 	                */
 	bool no_hook;  /* a reference other than a store in a func init, which rather sets another package's hook */
+	bool doubtful; /* a function of it, always inlined, takes the address, which may have been handed to it */
 };
 struct users {
 	struct user list[MAX_FUNCTIONS]; /* the first ones by pc, distinct */
@@ -169,14 +170,75 @@ static bool is_runtime_symbol(const char *function)
 	return !strncmp(function, "runtime.", 8) || !strncmp(function, "runtime/", 8);
 }
 
-/* The source functions at a reference, innermost first. An inlined method with a pointer receiver or a generic function
- * may have been handed the address, so that the first of the chain that is no such function is the direct user. What an
- * initialiser stores may be computed by a function inlined into it: the outermost one says whose variable that sets up.
- */
-static struct hb_error *add_ref(struct hb_naming *naming, const struct hb_code_ref *ref, struct users *users)
+static int body_compare(const void *left, const void *right)
+{
+	const struct hb_naming_body *a = left, *b = right;
+	return a->name == b->name ? 0 : a->name < b->name ? -1 : 1;
+}
+
+static struct hb_error *list_bodies(struct hb_naming *naming)
+{
+	const struct hb_go_module *module = &naming->go->modules[0];
+	for (uint32_t i = 0; i + 1 < module->nftab; i++) {
+		struct hb_go_func func;
+		if (hb_go_func_by_index(naming->go, module, i, &func))
+			HB_VEC_PUSH(&naming->bodies, (struct hb_naming_body){func.name, i});
+	}
+	if (naming->bodies.len > 1)
+		qsort(naming->bodies.data, naming->bodies.len, sizeof(naming->bodies.data[0]), body_compare);
+	return NULL;
+}
+
+/* Where the function that was inlined at a reference has a body of its own, that says whether the address that the
+ * reference takes is the function's, or its caller's, who hands it over: then its own body does not know it. */
+enum taken { TAKEN_BY_IT, TAKEN_BY_CALLER, TAKEN_BY_EITHER };
+
+static struct hb_error *who_takes(struct hb_naming *naming, const char *function, size_t first, size_t last,
+                                  enum taken *ret)
+{
+	if (!naming->bodies.len)
+		TRY(list_bodies(naming));
+	size_t low = hb_partition_point(naming->bodies.len, i, naming->bodies.data[i].name < function);
+	*ret = TAKEN_BY_EITHER;
+	for (; low < naming->bodies.len && naming->bodies.data[low].name == function; low++) {
+		*ret = TAKEN_BY_CALLER;
+		for (size_t i = first; i < last; i++)
+			if (naming->facts->refs.data[i].func == naming->bodies.data[low].index) {
+				*ret = TAKEN_BY_IT;
+				return NULL;
+			}
+	}
+	return NULL;
+}
+
+/* A reference to a piece, and all those to it: refs[first … last). */
+struct reference {
+	const struct hb_code_ref *ref;
+	size_t first, last;
+};
+
+/* Is the function, inlined into others, the direct user, or was it handed the address? An inlined method with a pointer
+ * receiver and a generic function may have been; of others their own bodies tell. *doubtful: it cannot be told. */
+static struct hb_error *was_handed(struct hb_naming *naming, const struct reference *reference, const char *function,
+                                   const struct hb_func_name *name, uint32_t package, bool *ret, bool *doubtful)
+{
+	enum taken taken = TAKEN_BY_IT;
+	*ret = name->pointer_receiver || name->is_generic || is_transparent(&naming->packages.list[package]);
+	if (!*ret && reference->ref->how == 'L')
+		TRY(who_takes(naming, function, reference->first, reference->last, &taken));
+	*ret |= taken != TAKEN_BY_IT;
+	*doubtful = taken == TAKEN_BY_EITHER;
+	return NULL;
+}
+
+/* The source functions at a reference, innermost first: the first one that was not handed the address is the direct user.
+ * What an initialiser stores may be computed by a function inlined into it: the outermost one says whose variable that
+ * sets up. */
+static struct hb_error *add_ref(struct hb_naming *naming, const struct reference *reference, struct users *users)
 {
 	struct hb_go_line lines[MAX_INLINED];
 	struct hb_func_name name;
+	const struct hb_code_ref *ref = reference->ref;
 	size_t n = hb_go_lines(naming->go, naming->go->modules[0].text + ref->pc, lines, MAX_INLINED);
 	uint32_t package = 0;
 	for (size_t i = 0; i < n; i++) {
@@ -185,8 +247,13 @@ static struct hb_error *add_ref(struct hb_naming *naming, const struct hb_code_r
 		uint32_t id = hb_packages_add(&naming->packages, pushed ? runtime_package : name.package);
 		if (id == UINT32_MAX)
 			return hb_error_nomem();
-		bool handed = name.pointer_receiver || name.is_generic || is_transparent(&naming->packages.list[id]);
-		if (!package && id && (!handed || i + 1 == n)) {
+		bool handed = false, doubtful = false;
+		if (i + 1 < n && id && !package)
+			TRY(was_handed(naming, reference, lines[i].function, &name, id, &handed, &doubtful));
+		struct candidate *maybe = doubtful ? candidate(users, id) : NULL;
+		if (maybe)
+			maybe->doubtful = true;
+		if (!package && id && !handed) {
 			package = id;
 			(void)add_user(users, lines[i].function, id);
 			users->runtime_only &= naming->packages.list[id].is_runtime;
@@ -230,6 +297,12 @@ static uint32_t owner(const struct hb_naming *naming, const struct users *users,
 		if (one->sets_up && (!limit || !comes_before(naming, limit, one)) &&
 		    (!initialiser || comes_before(naming, one, initialiser)))
 			initialiser = one;
+	}
+	const struct candidate *best = initialiser ? initialiser : first;
+	for (unsigned i = 0; i < users->ncandidates && best; i++) {
+		const struct candidate *one = &users->candidates[i];
+		if (one->doubtful && !one->direct && !one->sets_up && comes_before(naming, one, best))
+			return 0;
 	}
 	if (initialiser)
 		return initialiser->package;
@@ -318,8 +391,10 @@ static struct hb_error *find_users(struct hb_naming *naming, const struct hb_pie
 	size_t first, last;
 	hb_naming_refs(naming, piece->addr, piece->addr + piece->size, &first, &last);
 	*ret = (struct users){.runtime_only = true};
-	for (size_t i = first; i < last; i++)
-		TRY(add_ref(naming, &naming->facts->refs.data[i], ret));
+	for (size_t i = first; i < last; i++) {
+		struct reference reference = {&naming->facts->refs.data[i], first, last};
+		TRY(add_ref(naming, &reference, ret));
+	}
 	return NULL;
 }
 

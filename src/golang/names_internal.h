@@ -30,6 +30,11 @@ struct hb_static_pointer { /* a word of initialised data that holds the address 
 	uint64_t target, at;
 };
 
+struct hb_naming_body { /* a function with a body of its own, by its name in the function table */
+	const char *name;
+	uint32_t index; /* in ftab */
+};
+
 struct hb_naming {
 	const struct hb_go *go;
 	const struct hb_types *types;      /* may be NULL */
@@ -40,6 +45,7 @@ struct hb_naming {
 	HB_VEC(struct hb_piece) pieces;             /* sorted by addr, disjoint */
 	HB_VEC(struct hb_static_pointer) pointers;  /* sorted by target, then at */
 	HB_VEC(struct hb_static_pointer) by_holder; /* the same, sorted by at */
+	HB_VEC(struct hb_naming_body) bodies;       /* sorted by address of the name; empty until they are needed */
 	struct hb_arena arena;                      /* of names; handed to the result */
 };
 

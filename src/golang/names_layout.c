@@ -65,6 +65,33 @@ static bool is_runtime_part(const struct hb_naming *naming, uint64_t addr)
 	       !strncmp(func.name, "runtime.", 8);
 }
 
+static bool is_aligned(const struct hb_naming *naming, const struct hb_piece *piece)
+{
+	uint32_t id = hb_types_find(naming->types, piece->type);
+	return piece->addr % hb_naming_alignment(naming->types->list[id].size) == 0;
+}
+
+/* Values of one type, some of them where no variable of it can begin, are parts of something larger: a field of the elements
+ * of an array. The next ones of that type are, too. */
+static bool is_repeated_part(const struct hb_naming *naming, size_t at)
+{
+	enum { REACH = 64 }; /* pieces */
+	const struct hb_piece *list = naming->pieces.data;
+	for (size_t i = at; i-- > 0 && at - i < REACH;) {
+		if (list[i].type == list[at].type && !is_aligned(naming, &list[i]))
+			return true;
+		if (list[i].type)
+			break;
+	}
+	for (size_t i = at + 1; i < naming->pieces.len && i - at < REACH; i++) {
+		if (list[i].type == list[at].type && !is_aligned(naming, &list[i]))
+			return true;
+		if (list[i].type)
+			break;
+	}
+	return false;
+}
+
 static struct hb_error *collect_known(struct layout *layout, uint64_t start, uint64_t end)
 {
 	const struct hb_naming *naming = layout->naming;
@@ -73,8 +100,8 @@ static struct hb_error *collect_known(struct layout *layout, uint64_t start, uin
 		const struct hb_piece *piece = &naming->pieces.data[i];
 		uint32_t id = piece->type ? hb_types_find(naming->types, piece->type) : 0;
 		uint64_t size = naming->types->list[id].size;
-		if (!id || piece->addr < start || piece->addr >= end || piece->addr % hb_naming_alignment(size) ||
-		    is_runtime_part(naming, piece->addr))
+		if (!id || piece->addr < start || piece->addr >= end || !is_aligned(naming, piece) ||
+		    is_repeated_part(naming, i) || is_runtime_part(naming, piece->addr))
 			continue;
 		HB_VEC_PUSH(&layout->known, (struct known){piece->addr, size});
 	}

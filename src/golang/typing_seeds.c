@@ -101,7 +101,8 @@ static void follow_vote(struct hb_typer *typer, const struct hb_code_vote *vote,
 	}
 }
 
-/* The vote that most functions cast; votes are sorted by address only. */
+/* The vote that most functions cast; votes are sorted by address only. What points to a slice's array points to its first
+ * element as well, so that one vote for the slice says more than many for a pointer of that type. */
 static const struct hb_code_vote *majority(const struct hb_code_vote *votes, size_t n)
 {
 	const struct hb_code_vote *best = votes;
@@ -115,6 +116,9 @@ static const struct hb_code_vote *majority(const struct hb_code_vote *votes, siz
 			best = &votes[i];
 		}
 	}
+	for (size_t i = 0; best->shape == HB_CODE_POINTER_TO && i < n; i++)
+		if (votes[i].type == best->type && votes[i].shape == HB_CODE_SLICE_OF)
+			best = &votes[i];
 	return best;
 }
 

@@ -2,7 +2,7 @@
  * and it is at rest.
  *
  *   types pointerful|pointer-free OBJECTS BYTES OUTCOME     of reached objects, against the allocator's notes
- *   difference 1 BYTES pointerful|pointer-free OUTCOME: what heldby says, allocated as what
+ *   difference ADDR BYTES pointerful|pointer-free OUTCOME: what heldby says, allocated as what
  *   global …                                          as oracle-names prints them
  *   root RETAINED CERTAIN FROM FROM …<tab>NAME        a global root: where its pointers are, hexadecimal
  *   other RETAINED NAME                               a root that is no global
@@ -26,7 +26,7 @@ static void print_types(const struct note_sums *sums)
 static void print_difference(const struct note_difference *difference, void *ctx)
 {
 	(void)ctx;
-	printf("difference 1 %" PRIu64 " %s %s: %s, allocated as %s\n", difference->size,
+	printf("difference %" PRIx64 " %" PRIu64 " %s %s: %s, allocated as %s\n", difference->addr, difference->size,
 	       difference->pointerful ? "pointerful" : "pointer-free", note_outcome_names[difference->outcome],
 	       difference->what, difference->noted);
 }

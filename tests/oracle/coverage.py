@@ -89,18 +89,18 @@ def measure_names(facts, twin):
     others = sum(int(size) for size in re.findall(r"^other (\d+)", facts, re.M))
     shared = int(re.search(r"^shared (\d+)", facts, re.M)[1])
     return {"named": percent(right, total), "misnamed": wrong, "globals": total, "others": others, "shared": shared,
-            "list": re.findall(r"^root .*", done.stdout, re.M)}
+            "list": re.findall(r"^(?:wrong|unknown) root .*", done.stdout, re.M)}
 
 
 def show_details(facts, names):
     counts, sizes = collections.Counter(), collections.Counter()
-    for size, what in re.findall(r"^difference 1 (\d+) (pointerful .*)", facts, re.M):
+    for size, what in re.findall(r"^difference \w+ (\d+) (pointerful .*)", facts, re.M):
         what = re.sub(r"untyped [\d,]+-byte object", "untyped", re.sub(r" \(cap [\d,]+\)", "", what))
         counts[what] += 1
         sizes[what] += int(size)
     for what, size in sizes.most_common(40):
         print(f"    {size:>8} B {counts[what]:>6} × {what}")
-    for line in sorted(names["list"], key=lambda line: -int(line.split()[1]))[:30]:
+    for line in sorted(names["list"], key=lambda line: (line[0] != "w", -int(line.split()[2])))[:30]:
         print("   ", line)
 
 

@@ -109,7 +109,9 @@ static void compare_object(const struct comparison *comparison, const struct hb_
                            uint64_t note)
 {
 	char what[512];
-	struct note_difference difference = {.size = span->elem_size, .pointerful = span->kind != HB_SPAN_NOSCAN};
+	struct note_difference difference = {.addr = hb_heap_slot_addr(span, slot),
+	                                     .size = span->elem_size,
+	                                     .pointerful = span->kind != HB_SPAN_NOSCAN};
 	hb_typing_describe(comparison->typing, slot, what, sizeof(what));
 	enum note_outcome outcome = compare(comparison->typing, slot, note, what);
 	/* Blocks of the tiny allocator have several owners. */

@@ -17,7 +17,7 @@ extern const char *const note_outcome_names[NOTE_OUTCOMES];
 struct note_difference {
 	enum note_outcome outcome;
 	bool pointerful;
-	uint64_t size; /* of the slot */
+	uint64_t addr, size; /* of the slot */
 	const char *what, *noted;
 };
 struct note_sums {

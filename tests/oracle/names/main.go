@@ -17,6 +17,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"slices"
 	"sort"
 	"strings"
 )
@@ -429,16 +430,28 @@ func main() {
 		}
 	}
 	owners := staticOwners(f, variables)
+	var starts []uint64
+	largest := uint64(usualSize)
+	for start, list := range owners {
+		starts = append(starts, start)
+		for _, o := range list {
+			largest = max(largest, o.size)
+		}
+	}
+	slices.Sort(starts)
 	// Whose variable the word at an address is: one, or, for data without a symbol, those that lead to where it begins.
 	ownersAt := func(addr uint64) (v *variable, static []staticOwner) {
 		i := sort.Search(len(variables), func(i int) bool { return variables[i].addr > addr }) - 1
 		if i >= 0 && addr-variables[i].addr < variables[i].size {
 			return &variables[i], nil
 		}
-		for start := addr; start+usualSize > addr && static == nil; start -= 8 {
-			for _, o := range owners[start] {
-				if addr-start < o.size {
-					o.sure = o.sure || addr == start
+		for i := sort.Search(len(starts), func(i int) bool { return starts[i] > addr }) - 1; i >= 0 && static == nil; i-- {
+			if starts[i]+largest <= addr {
+				break
+			}
+			for _, o := range owners[starts[i]] {
+				if addr-starts[i] < o.size {
+					o.sure = o.sure || addr == starts[i]
 					static = append(static, o)
 				}
 			}
@@ -506,7 +519,11 @@ func main() {
 		}
 		*verdict += int(r.retained)
 		if verdict == &retained.wrong || *verbose && verdict == &retained.unknown {
-			fmt.Printf("root %d B of %s: %s\n", r.retained, whose, r.name)
+			what := "unknown"
+			if verdict == &retained.wrong {
+				what = "wrong"
+			}
+			fmt.Printf("%s root %d B of %s: %s\n", what, r.retained, whose, r.name)
 		}
 	}
 	var liveTypes score // of the variables that those words are in
