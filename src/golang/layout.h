@@ -5,6 +5,7 @@
  */
 #pragma once
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define HB_ABSENT UINT32_MAX /* the version has no such field, struct or kind */
@@ -16,6 +17,7 @@ struct hb_go_special_kinds {
 
 struct hb_go_layout {
 	uint32_t minor;             /* 26 for Go 1.26 */
+	const char *experiments;    /* "greenteagc,noswissmap": those that make it what it is; "" none */
 	const char *generated_from; /* "go1.26.8" */
 	struct hb_go_special_kinds kinds;
 	const char *const *wait_reasons; /* runtime/runtime2.go waitReasonStrings, by number */
@@ -33,10 +35,22 @@ struct hb_go_layout {
 #undef END
 };
 
-extern const struct hb_go_layout hb_go_layouts[];
+extern const struct hb_go_layout hb_go_layouts[]; /* without experiments */
 extern const unsigned hb_go_nlayouts;
+extern const struct hb_go_layout hb_go_variants[]; /* with those that lay a version out otherwise */
+extern const unsigned hb_go_nvariants;
 
 /* The table of Go 1.minor, or NULL. */
 const struct hb_go_layout *hb_go_layout(unsigned minor);
+/* The same for a program that was built with these experiments ("nogreenteagc,arenas"; "" none). */
+const struct hb_go_layout *hb_go_layout_with(unsigned minor, const char *experiments);
+
+/* Whether a list of experiments has one. */
+bool hb_go_has_experiment(const char *experiments, const char *name);
+/* Of experiments that heldby cannot read programs of, the first in the list; NULL: none. */
+const char *hb_go_unread_experiment(const char *experiments);
+/* The first experiment of the list that no Go of a known version has, which nothing is known of; len 0: none. */
+const char *hb_go_unknown_experiment(const char *experiments, size_t *len);
+
 unsigned hb_go_oldest_minor(void);
 unsigned hb_go_newest_minor(void);

@@ -117,6 +117,7 @@ static const char *const wait_reasons_27[] = {
 const struct hb_go_layout hb_go_layouts[] = {
 {
 	.minor = 18,
+	.experiments = "",
 	.generated_from = "go1.18.10",
 	.wait_reasons = wait_reasons_18,
 	.nwait_reasons = 27,
@@ -290,6 +291,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 19,
+	.experiments = "",
 	.generated_from = "go1.19.13",
 	.wait_reasons = wait_reasons_19,
 	.nwait_reasons = 27,
@@ -463,6 +465,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 20,
+	.experiments = "",
 	.generated_from = "go1.20.14",
 	.wait_reasons = wait_reasons_20,
 	.nwait_reasons = 32,
@@ -636,6 +639,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 21,
+	.experiments = "",
 	.generated_from = "go1.21.13",
 	.wait_reasons = wait_reasons_21,
 	.nwait_reasons = 32,
@@ -809,6 +813,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 22,
+	.experiments = "",
 	.generated_from = "go1.22.12",
 	.wait_reasons = wait_reasons_22,
 	.nwait_reasons = 37,
@@ -981,6 +986,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 23,
+	.experiments = "",
 	.generated_from = "go1.23.12",
 	.wait_reasons = wait_reasons_23,
 	.nwait_reasons = 38,
@@ -1153,6 +1159,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 24,
+	.experiments = "",
 	.generated_from = "go1.24.10",
 	.wait_reasons = wait_reasons_24,
 	.nwait_reasons = 44,
@@ -1324,6 +1331,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 25,
+	.experiments = "",
 	.generated_from = "go1.25.5",
 	.wait_reasons = wait_reasons_25,
 	.nwait_reasons = 47,
@@ -1495,6 +1503,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 26,
+	.experiments = "",
 	.generated_from = "go1.26.8",
 	.wait_reasons = wait_reasons_26,
 	.nwait_reasons = 47,
@@ -1667,6 +1676,7 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 {
 	.minor = 27,
+	.experiments = "",
 	.generated_from = "go1.27.3",
 	.wait_reasons = wait_reasons_27,
 	.nwait_reasons = 47,
@@ -1839,3 +1849,1557 @@ const struct hb_go_layout hb_go_layouts[] = {
 },
 };
 const unsigned hb_go_nlayouts = sizeof(hb_go_layouts) / sizeof(hb_go_layouts[0]);
+
+const struct hb_go_layout hb_go_variants[] = {
+{
+	.minor = 22,
+	.experiments = "noallocheaders",
+	.generated_from = "go1.22.12",
+	.wait_reasons = wait_reasons_22,
+	.nwait_reasons = 37,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = 4,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 592, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 584,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 92856, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66168,
+	},
+	.heap_arena = {
+		.size = 1133584, .bitmap = 0, .no_more_ptrs = 1048576, .spans = 1064960,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 1133576,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8944, .id = 0, .status = 4, .mcache = 64, .timers = 8872,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 22,
+	.experiments = "noexectracer2",
+	.generated_from = "go1.22.12",
+	.wait_reasons = wait_reasons_22,
+	.nwait_reasons = 37,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = 4,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 592, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 584,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 92856, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66168,
+	},
+	.heap_arena = {
+		.size = 68624, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 68616,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 22,
+	.experiments = "noallocheaders,noexectracer2",
+	.generated_from = "go1.22.12",
+	.wait_reasons = wait_reasons_22,
+	.nwait_reasons = 37,
+	.kinds = {
+		.finalizer = 1, .weak_handle = HB_ABSENT, .profile = 2, .reachable = 3, .pinner = 4,
+		.cleanup = HB_ABSENT, .check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 592, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 584,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 92856, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66168,
+	},
+	.heap_arena = {
+		.size = 1133584, .bitmap = 0, .no_more_ptrs = 1048576, .spans = 1064960,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 1133576,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 16, .next = 0, .offset = 8, .kind = 10,
+	},
+	.special_finalizer = {
+		.size = 48, .fn = 16, .fint = 32, .ot = 40,
+	},
+	.special_profile = {
+		.size = 24, .bucket = 16,
+	},
+	.special_weak = {
+		.size = HB_ABSENT, .handle = HB_ABSENT,
+	},
+	.special_cleanup = {
+		.size = HB_ABSENT, .fn = HB_ABSENT,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1200, .tiny = 16, .tinyoffset = 24, .alloc = 40,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 96, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 32,
+		.sendx = 40, .recvx = 48, .recvq = 56, .sendq = 72, .timer = HB_ABSENT,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = HB_ABSENT, .heap = HB_ABSENT, .len = HB_ABSENT,
+	},
+	.timer_when = {
+		.size = HB_ABSENT, .timer = HB_ABSENT, .when = HB_ABSENT,
+	},
+	.timer = {
+		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
+		.ts = HB_ABSENT,
+	},
+	.time_timer = {
+		.size = HB_ABSENT, .timer = HB_ABSENT,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 48, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 40,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 24,
+	.experiments = "noswissmap",
+	.generated_from = "go1.24.10",
+	.wait_reasons = wait_reasons_24,
+	.nwait_reasons = 44,
+	.kinds = {
+		.finalizer = 1, .weak_handle = 2, .profile = 3, .reachable = 4, .pinner = 5, .cleanup = 6,
+		.check_finalizer = HB_ABSENT, .tinyblock = HB_ABSENT, .bubble = HB_ABSENT,
+	},
+	.moduledata = {
+		.size = 584, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 576,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 93008, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66168,
+	},
+	.heap_arena = {
+		.size = 68624, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = HB_ABSENT, .zeroed_base = 68616,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 24, .next = 0, .offset = 8, .kind = 16,
+	},
+	.special_finalizer = {
+		.size = 56, .fn = 24, .fint = 40, .ot = 48,
+	},
+	.special_profile = {
+		.size = 32, .bucket = 24,
+	},
+	.special_weak = {
+		.size = 32, .handle = 24,
+	},
+	.special_cleanup = {
+		.size = 40, .fn = 24,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = HB_ABSENT, .alllink = HB_ABSENT, .n = HB_ABSENT, .cleanups = HB_ABSENT,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
+		.syscallpc = 120, .stktopsp = 136, .param = 144, .atomicstatus = 152, .goid = 160, .waitsince = 176,
+		.waitreason = 184, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
+		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 188, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+	},
+	.p = {
+		.size = 8952, .id = 0, .status = 4, .mcache = 56, .timers = 8840,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1208, .tiny = 24, .tinyoffset = 32, .alloc = 48,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 104, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 40,
+		.sendx = 48, .recvx = 56, .recvq = 64, .sendq = 80, .timer = 32,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = 72, .heap = 8, .len = 32,
+	},
+	.timer_when = {
+		.size = 16, .timer = 0, .when = 8,
+	},
+	.timer = {
+		.size = 88, .state = 9, .is_chan = 10, .when = 16, .period = 24, .f = 32, .arg = 40, .ts = 64,
+	},
+	.time_timer = {
+		.size = 104, .timer = 16,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 56, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 48,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 25,
+	.experiments = "greenteagc",
+	.generated_from = "go1.25.5",
+	.wait_reasons = wait_reasons_25,
+	.nwait_reasons = 47,
+	.kinds = {
+		.finalizer = 2, .weak_handle = 3, .profile = 4, .reachable = 5, .pinner = 6, .cleanup = 7,
+		.check_finalizer = 8, .tinyblock = 1, .bubble = 9,
+	},
+	.moduledata = {
+		.size = 584, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 576,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 93320, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66192,
+	},
+	.heap_arena = {
+		.size = 69648, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = 68608, .zeroed_base = 69640,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = 128,
+	},
+	.special = {
+		.size = 24, .next = 0, .offset = 8, .kind = 16,
+	},
+	.special_finalizer = {
+		.size = 56, .fn = 24, .fint = 40, .ot = 48,
+	},
+	.special_profile = {
+		.size = 32, .bucket = 24,
+	},
+	.special_weak = {
+		.size = 32, .handle = 24,
+	},
+	.special_cleanup = {
+		.size = 40, .fn = 24,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = 512, .alllink = 16, .n = 24, .cleanups = 32,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
+		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 368, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64,
+	},
+	.p = {
+		.size = 13744, .id = 0, .status = 4, .mcache = 56, .timers = 13624,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1208, .tiny = 24, .tinyoffset = 32, .alloc = 48,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 112, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 40,
+		.sendx = 48, .recvx = 56, .recvq = 64, .sendq = 80, .timer = 32,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = 64, .heap = 8, .len = 32,
+	},
+	.timer_when = {
+		.size = 16, .timer = 0, .when = 8,
+	},
+	.timer = {
+		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+	},
+	.time_timer = {
+		.size = 112, .timer = 16,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 112, .key = 48, .elem = 56, .bucket = HB_ABSENT, .group = 64, .group_size = 80,
+		.slot_size = 88, .elem_off = 96, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 104,
+	},
+	.hmap = {
+		.size = HB_ABSENT, .count = HB_ABSENT, .b = HB_ABSENT, .buckets = HB_ABSENT, .oldbuckets = HB_ABSENT,
+		.nevacuate = HB_ABSENT, .extra = HB_ABSENT,
+	},
+	.map_extra = {
+		.size = HB_ABSENT, .overflow = HB_ABSENT, .oldoverflow = HB_ABSENT, .next_overflow = HB_ABSENT,
+	},
+	.map = {
+		.size = 48, .used = 0, .dir_ptr = 16, .dir_len = 24, .global_depth = 32, .global_shift = 33,
+	},
+	.map_table = {
+		.size = 32, .used = 0, .capacity = 2, .growth_left = 4, .local_depth = 6, .index = 8, .groups = 16,
+	},
+	.map_groups = {
+		.size = 16, .data = 0, .length_mask = 8,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 25,
+	.experiments = "noswissmap",
+	.generated_from = "go1.25.5",
+	.wait_reasons = wait_reasons_25,
+	.nwait_reasons = 47,
+	.kinds = {
+		.finalizer = 2, .weak_handle = 3, .profile = 4, .reachable = 5, .pinner = 6, .cleanup = 7,
+		.check_finalizer = 8, .tinyblock = 1, .bubble = 9,
+	},
+	.moduledata = {
+		.size = 584, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 576,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 93320, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66192,
+	},
+	.heap_arena = {
+		.size = 69648, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = 68608, .zeroed_base = 69640,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 24, .next = 0, .offset = 8, .kind = 16,
+	},
+	.special_finalizer = {
+		.size = 56, .fn = 24, .fint = 40, .ot = 48,
+	},
+	.special_profile = {
+		.size = 32, .bucket = 24,
+	},
+	.special_weak = {
+		.size = 32, .handle = 24,
+	},
+	.special_cleanup = {
+		.size = 40, .fn = 24,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = 512, .alllink = 16, .n = 24, .cleanups = 32,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
+		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 368, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64,
+	},
+	.p = {
+		.size = 9512, .id = 0, .status = 4, .mcache = 56, .timers = 9392,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1208, .tiny = 24, .tinyoffset = 32, .alloc = 48,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 112, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 40,
+		.sendx = 48, .recvx = 56, .recvq = 64, .sendq = 80, .timer = 32,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = 64, .heap = 8, .len = 32,
+	},
+	.timer_when = {
+		.size = 16, .timer = 0, .when = 8,
+	},
+	.timer = {
+		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+	},
+	.time_timer = {
+		.size = 112, .timer = 16,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 56, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 48,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 25,
+	.experiments = "greenteagc,noswissmap",
+	.generated_from = "go1.25.5",
+	.wait_reasons = wait_reasons_25,
+	.nwait_reasons = 47,
+	.kinds = {
+		.finalizer = 2, .weak_handle = 3, .profile = 4, .reachable = 5, .pinner = 6, .cleanup = 7,
+		.check_finalizer = 8, .tinyblock = 1, .bubble = 9,
+	},
+	.moduledata = {
+		.size = 584, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 328, .typelinks = 352, .itablinks = 376, .pluginpath = 424,
+		.modulename = 488, .gcdatamask = 536, .gcbssmask = 552, .typemap = 568, .next = 576,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16, .text_start = 24,
+		.funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48, .pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 93320, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66192,
+	},
+	.heap_arena = {
+		.size = 69648, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = 68608, .zeroed_base = 69640,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = 128,
+	},
+	.special = {
+		.size = 24, .next = 0, .offset = 8, .kind = 16,
+	},
+	.special_finalizer = {
+		.size = 56, .fn = 24, .fint = 40, .ot = 48,
+	},
+	.special_profile = {
+		.size = 32, .bucket = 24,
+	},
+	.special_weak = {
+		.size = 32, .handle = 24,
+	},
+	.special_cleanup = {
+		.size = 40, .fn = 24,
+	},
+	.cleanup_fn = {
+		.size = HB_ABSENT, .call = HB_ABSENT, .fn = HB_ABSENT, .arg = HB_ABSENT,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = 512, .alllink = 16, .n = 24, .cleanups = 32,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
+		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
+		.select_done = 368, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+	},
+	.xreg_state = {
+		.size = HB_ABSENT, .regs = HB_ABSENT,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64,
+	},
+	.p = {
+		.size = 13744, .id = 0, .status = 4, .mcache = 56, .timers = 13624,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 1208, .tiny = 24, .tinyoffset = 32, .alloc = 48,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 8, .link = 24,
+	},
+	.sudog = {
+		.size = 88, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 80, .parent = 56, .waitlink = 64,
+		.waittail = 72,
+	},
+	.hchan = {
+		.size = 112, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 40,
+		.sendx = 48, .recvx = 56, .recvq = 64, .sendq = 80, .timer = 32,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = 64, .heap = 8, .len = 32,
+	},
+	.timer_when = {
+		.size = 16, .timer = 0, .when = 8,
+	},
+	.timer = {
+		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+	},
+	.time_timer = {
+		.size = 112, .timer = 16,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 88, .key = 48, .elem = 56, .bucket = 64, .group = HB_ABSENT, .group_size = HB_ABSENT,
+		.slot_size = HB_ABSENT, .elem_off = HB_ABSENT, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 84,
+	},
+	.hmap = {
+		.size = 56, .count = 0, .b = 9, .buckets = 16, .oldbuckets = 24, .nevacuate = 32, .extra = 48,
+	},
+	.map_extra = {
+		.size = 24, .overflow = 0, .oldoverflow = 8, .next_overflow = 16,
+	},
+	.map = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .dir_ptr = HB_ABSENT, .dir_len = HB_ABSENT,
+		.global_depth = HB_ABSENT, .global_shift = HB_ABSENT,
+	},
+	.map_table = {
+		.size = HB_ABSENT, .used = HB_ABSENT, .capacity = HB_ABSENT, .growth_left = HB_ABSENT,
+		.local_depth = HB_ABSENT, .index = HB_ABSENT, .groups = HB_ABSENT,
+	},
+	.map_groups = {
+		.size = HB_ABSENT, .data = HB_ABSENT, .length_mask = HB_ABSENT,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 26,
+	.experiments = "nogreenteagc",
+	.generated_from = "go1.26.8",
+	.wait_reasons = wait_reasons_26,
+	.nwait_reasons = 47,
+	.kinds = {
+		.finalizer = 2, .weak_handle = 3, .profile = 4, .reachable = 5, .pinner = 6, .cleanup = 7,
+		.check_finalizer = 8, .tinyblock = 1, .bubble = 9,
+	},
+	.moduledata = {
+		.size = 592, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 312, .gofunc = 320,
+		.types = 296, .etypes = 304, .typedesclen = HB_ABSENT, .itaboffset = HB_ABSENT,
+		.itabsize = HB_ABSENT, .textsectmap = 336, .typelinks = 360, .itablinks = 384, .pluginpath = 432,
+		.modulename = 496, .gcdatamask = 544, .gcbssmask = 560, .typemap = 576, .next = 584,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16,
+		.text_start = HB_ABSENT, .funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48,
+		.pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 93464, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66192,
+	},
+	.heap_arena = {
+		.size = 69648, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = 68608, .zeroed_base = 69640,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 24, .next = 0, .offset = 8, .kind = 16,
+	},
+	.special_finalizer = {
+		.size = 56, .fn = 24, .fint = 40, .ot = 48,
+	},
+	.special_profile = {
+		.size = 32, .bucket = 24,
+	},
+	.special_weak = {
+		.size = 32, .handle = 24,
+	},
+	.special_cleanup = {
+		.size = 56, .fn = 24,
+	},
+	.cleanup_fn = {
+		.size = 24, .call = 0, .fn = 8, .arg = 16,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = 512, .alllink = 16, .n = 24, .cleanups = 32,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 128, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 32, .allocs = 0, .frees = 8, .alloc_bytes = 16, .free_bytes = 24,
+	},
+	.g = {
+		.size = 456, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
+		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
+		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 180, .xregs = 400,
+	},
+	.xreg_state = {
+		.size = 2112, .regs = 0,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64,
+	},
+	.p = {
+		.size = 11664, .id = 0, .status = 4, .mcache = 56, .timers = 9416,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 2296, .tiny = 24, .tinyoffset = 32, .alloc = 48,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 104, .arg = 0, .link = 16,
+	},
+	.sudog = {
+		.size = 104, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 88, .parent = 64, .waitlink = 72,
+		.waittail = 80,
+	},
+	.hchan = {
+		.size = 112, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 40,
+		.sendx = 48, .recvx = 56, .recvq = 64, .sendq = 80, .timer = 32,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = 64, .heap = 8, .len = 32,
+	},
+	.timer_when = {
+		.size = 16, .timer = 0, .when = 8,
+	},
+	.timer = {
+		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+	},
+	.time_timer = {
+		.size = 112, .timer = 16,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 112, .key = 48, .elem = 56, .bucket = HB_ABSENT, .group = 64, .group_size = 80,
+		.slot_size = 88, .elem_off = 96, .keys_off = HB_ABSENT, .key_stride = HB_ABSENT,
+		.elems_off = HB_ABSENT, .elem_stride = HB_ABSENT, .flags = 104,
+	},
+	.hmap = {
+		.size = HB_ABSENT, .count = HB_ABSENT, .b = HB_ABSENT, .buckets = HB_ABSENT, .oldbuckets = HB_ABSENT,
+		.nevacuate = HB_ABSENT, .extra = HB_ABSENT,
+	},
+	.map_extra = {
+		.size = HB_ABSENT, .overflow = HB_ABSENT, .oldoverflow = HB_ABSENT, .next_overflow = HB_ABSENT,
+	},
+	.map = {
+		.size = 48, .used = 0, .dir_ptr = 16, .dir_len = 24, .global_depth = 32, .global_shift = 33,
+	},
+	.map_table = {
+		.size = 32, .used = 0, .capacity = 2, .growth_left = 4, .local_depth = 6, .index = 8, .groups = 16,
+	},
+	.map_groups = {
+		.size = 16, .data = 0, .length_mask = 8,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+{
+	.minor = 27,
+	.experiments = "nogreenteagc",
+	.generated_from = "go1.27.3",
+	.wait_reasons = wait_reasons_27,
+	.nwait_reasons = 47,
+	.kinds = {
+		.finalizer = 2, .weak_handle = 3, .profile = 4, .reachable = 5, .pinner = 6, .cleanup = 7,
+		.check_finalizer = 8, .tinyblock = 1, .bubble = 9,
+	},
+	.moduledata = {
+		.size = 568, .pc_header = 0, .funcnametab = 8, .cutab = 32, .filetab = 56, .pctab = 80,
+		.pclntable = 104, .ftab = 128, .findfunctab = 152, .minpc = 160, .maxpc = 168, .text = 176,
+		.etext = 184, .noptrdata = 192, .enoptrdata = 200, .data = 208, .edata = 216, .bss = 224,
+		.ebss = 232, .noptrbss = 240, .enoptrbss = 248, .end = 272, .rodata = 336, .gofunc = 344,
+		.types = 296, .etypes = 312, .typedesclen = 304, .itaboffset = 320, .itabsize = 328,
+		.textsectmap = 360, .typelinks = HB_ABSENT, .itablinks = HB_ABSENT, .pluginpath = 408,
+		.modulename = 472, .gcdatamask = 520, .gcbssmask = 536, .typemap = 552, .next = 560,
+	},
+	.pc_header = {
+		.size = 72, .magic = 0, .min_lc = 6, .ptr_size = 7, .nfunc = 8, .nfiles = 16,
+		.text_start = HB_ABSENT, .funcname_offset = 32, .cu_offset = 40, .filetab_offset = 48,
+		.pctab_offset = 56, .pcln_offset = 64,
+	},
+	.func = {
+		.size = 44, .entry_off = 0, .name_off = 4, .args = 8, .deferreturn = 12, .pcsp = 16, .pcfile = 20,
+		.pcln = 24, .npcdata = 28, .cu_offset = 32, .start_line = 36, .func_id = 40, .flag = 41,
+		.nfuncdata = 43,
+	},
+	.inlined_call = {
+		.size = 16, .name_off = 4, .parent_pc = 8,
+	},
+	.mheap = {
+		.size = 93464, .sweepgen = 65856, .allspans = 65864, .arenas = 66008, .all_arenas = 66096,
+		.pages_in_use = 65888, .curarena = 66192,
+	},
+	.heap_arena = {
+		.size = 69648, .bitmap = HB_ABSENT, .no_more_ptrs = HB_ABSENT, .spans = 0,
+		.page_use_inline_marks = 68608, .zeroed_base = 69640,
+	},
+	.mspan = {
+		.size = 160, .start_addr = 24, .npages = 32, .freeindex = 48, .nelems = 50, .alloc_bits = 64,
+		.gcmark_bits = 72, .sweepgen = 88, .div_mul = 92, .alloc_count = 96, .spanclass = 98, .state = 99,
+		.user_arena = 101, .elemsize = 104, .limit = 112, .specials = 128, .large_type = 152,
+	},
+	.span_inline_marks = {
+		.size = HB_ABSENT,
+	},
+	.special = {
+		.size = 24, .next = 0, .offset = 8, .kind = 16,
+	},
+	.special_finalizer = {
+		.size = 56, .fn = 24, .fint = 40, .ot = 48,
+	},
+	.special_profile = {
+		.size = 32, .bucket = 24,
+	},
+	.special_weak = {
+		.size = 32, .handle = 24,
+	},
+	.special_cleanup = {
+		.size = 56, .fn = 24,
+	},
+	.cleanup_fn = {
+		.size = 24, .call = 0, .fn = 8, .arg = 16,
+	},
+	.finblock = {
+		.size = 4064, .alllink = 0, .next = 8, .cnt = 16, .fin = 24,
+	},
+	.finalizer = {
+		.size = 40, .fn = 0, .arg = 8, .fint = 24, .ot = 32,
+	},
+	.cleanup_block = {
+		.size = 512, .alllink = 16, .n = 24, .cleanups = 32,
+	},
+	.bucket = {
+		.size = 48, .next = 0, .allnext = 8, .typ = 16, .hash = 24, .bytes = 32, .nstk = 40,
+	},
+	.mem_record = {
+		.size = 64, .active = 0,
+	},
+	.mem_record_cycle = {
+		.size = 16, .allocs = 0, .frees = 8, .alloc_bytes = HB_ABSENT, .free_bytes = HB_ABSENT,
+	},
+	.g = {
+		.size = 456, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
+		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
+		.waitreason = 176, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
+		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 180, .xregs = 400,
+	},
+	.xreg_state = {
+		.size = 2112, .regs = 0,
+	},
+	.stack = {
+		.size = 16, .lo = 0, .hi = 8,
+	},
+	.gobuf = {
+		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
+	},
+	.m = {
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64,
+	},
+	.p = {
+		.size = 11664, .id = 0, .status = 4, .mcache = 56, .timers = 9416,
+	},
+	.stackmap = {
+		.size = 12, .n = 0, .nbit = 4, .bytedata = 8,
+	},
+	.stack_object = {
+		.size = 16, .off = 0, .bytes = 4, .ptr_bytes = 8, .gcdataoff = 12,
+	},
+	.mcache = {
+		.size = 2296, .tiny = 24, .tinyoffset = 32, .alloc = 48,
+	},
+	.defer = {
+		.size = 48, .heap = 0, .sp = 8, .pc = 16, .fn = 24, .link = 32,
+	},
+	.panic = {
+		.size = 96, .arg = 0, .link = 16,
+	},
+	.sudog = {
+		.size = 104, .g = 0, .next = 8, .prev = 16, .elem = 24, .c = 88, .parent = 64, .waitlink = 72,
+		.waittail = 80,
+	},
+	.hchan = {
+		.size = 112, .qcount = 0, .dataqsiz = 8, .buf = 16, .elemsize = 24, .closed = 28, .elemtype = 40,
+		.sendx = 48, .recvx = 56, .recvq = 64, .sendq = 80, .timer = 32,
+	},
+	.waitq = {
+		.size = 16, .first = 0, .last = 8,
+	},
+	.timers = {
+		.size = 64, .heap = 8, .len = 32,
+	},
+	.timer_when = {
+		.size = 16, .timer = 0, .when = 8,
+	},
+	.timer = {
+		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+	},
+	.time_timer = {
+		.size = 112, .timer = 16,
+	},
+	.type = {
+		.size = 48, .bytes = 0, .ptr_bytes = 8, .hash = 16, .tflag = 20, .align = 21, .field_align = 22,
+		.kind = 23, .gcdata = 32, .str = 40, .ptr_to_this = 44,
+	},
+	.map_type = {
+		.size = 136, .key = 48, .elem = 56, .bucket = HB_ABSENT, .group = 64, .group_size = 80,
+		.slot_size = HB_ABSENT, .elem_off = 120, .keys_off = 88, .key_stride = 96, .elems_off = 104,
+		.elem_stride = 112, .flags = 128,
+	},
+	.hmap = {
+		.size = HB_ABSENT, .count = HB_ABSENT, .b = HB_ABSENT, .buckets = HB_ABSENT, .oldbuckets = HB_ABSENT,
+		.nevacuate = HB_ABSENT, .extra = HB_ABSENT,
+	},
+	.map_extra = {
+		.size = HB_ABSENT, .overflow = HB_ABSENT, .oldoverflow = HB_ABSENT, .next_overflow = HB_ABSENT,
+	},
+	.map = {
+		.size = 48, .used = 0, .dir_ptr = 16, .dir_len = 24, .global_depth = 32, .global_shift = 33,
+	},
+	.map_table = {
+		.size = 32, .used = 0, .capacity = 2, .growth_left = 4, .local_depth = 6, .index = 8, .groups = 16,
+	},
+	.map_groups = {
+		.size = 16, .data = 0, .length_mask = 8,
+	},
+	.itab = {
+		.size = 32, .inter = 0, .type = 8, .hash = 16,
+	},
+},
+};
+const unsigned hb_go_nvariants = sizeof(hb_go_variants) / sizeof(hb_go_variants[0]);

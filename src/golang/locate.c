@@ -354,12 +354,24 @@ static struct hb_error *not_go(const struct hb_snapshot *snapshot)
 	                       snapshot->name ? snapshot->name : "the target", hb_go_looks_like(snapshot));
 }
 
+static struct hb_error *refuse_experiments(const struct hb_go_version *version)
+{
+	const char *name = hb_go_unread_experiment(version->experiments);
+	return name ? hb_error_create(
+	                      HB_ERR_UNSUPPORTED,
+	                      "this is a %s program, whose GOEXPERIMENT=%s lays the runtime out in a way that heldby "
+	                      "does not know; rebuild it without to examine it",
+	                      version->text, name)
+	            : NULL;
+}
+
 /* The newest table comes first: when the version is unknown, layouts that validate are tried from there. */
 static struct hb_error *choose_layout(const struct hb_go_memory *memory, const struct candidates *heads,
                                       struct hb_notes *notes, struct hb_go_location *ret)
 {
 	const struct hb_go_version *version = &ret->version;
-	ret->layout = version->minor ? hb_go_layout(version->minor) : NULL;
+	TRY(refuse_experiments(version));
+	ret->layout = version->minor ? hb_go_layout_with(version->minor, version->experiments) : NULL;
 	if (version->minor && version->minor < hb_go_oldest_minor())
 		return hb_error_create(
 		        HB_ERR_UNSUPPORTED,
@@ -377,13 +389,8 @@ static struct hb_error *choose_layout(const struct hb_go_memory *memory, const s
 		if (!ret->nmodules)
 			continue;
 		/* Now the data sections are known: the runtime's own version string decides. */
-		if (hb_go_version_from_data(memory, &hb_go_layouts[i], ret->moduledata[0], &ret->version)) {
-			ret->layout = hb_go_layout(ret->version.minor);
-			if (ret->layout)
-				return order_modules(memory, ret->layout, heads, ret);
-			return choose_layout(memory, heads, notes,
-			                     ret); /* a known version outside the tables: says so */
-		}
+		if (hb_go_version_from_data(memory, &hb_go_layouts[i], ret->moduledata[0], &ret->version))
+			return choose_layout(memory, heads, notes, ret);
 	}
 	return hb_error_create(
 	        HB_ERR_UNSUPPORTED,

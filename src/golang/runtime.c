@@ -114,12 +114,26 @@ static void read_executable(struct hb_go *go)
 /* --- Opening ---------------------------------------------------------------------------------------------------------
  */
 
+/* Toolchains that others than the Go project make have experiments of their own. */
+static void note_unknown_experiment(const struct hb_go *go)
+{
+	size_t len;
+	const char *name = hb_go_unknown_experiment(go->version.experiments, &len);
+	if (name)
+		hb_notes_add(
+		        go->notes,
+		        "the program was built with GOEXPERIMENT=%.*s, of which heldby knows nothing: it is taken to "
+		        "leave the runtime's structs as %s has them",
+		        (int)len, name, go->layout->generated_from);
+}
+
 static struct hb_error *open_runtime(struct hb_snapshot *snapshot, struct hb_go *go)
 {
 	struct hb_go_location location;
 	TRY(hb_go_locate(&(struct hb_go_memory){snapshot, NULL}, &snapshot->notes, &location));
 	go->layout = location.layout;
 	go->version = location.version;
+	note_unknown_experiment(go);
 	go->mheap = location.mheap;
 	go->allgs = location.allgs;
 	go->allp = location.allp;

@@ -12,7 +12,8 @@
 
 struct hb_go_version {
 	unsigned minor, patch;
-	char text[64]; /* "go1.26.8" as the target says it; "" unknown */
+	char text[64];         /* "go1.26.8" as the target says it; "" unknown */
+	char experiments[512]; /* "nogreenteagc,arenas": what GOEXPERIMENT changed when it was built; "" nothing */
 };
 
 /* Lists of what is due to run and keeps objects alive meanwhile. */

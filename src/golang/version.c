@@ -4,6 +4,19 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { LONGEST = 1024 };
+
+/* cmd/link, main.go: " X:" and the experiments that differ from the release's own, with a space up to 1.25 and in versions
+ * that have a "-" (1.18-1.27), else "-X:". */
+static void parse_experiments(const char *text, struct hb_go_version *ret)
+{
+	const char *list = strstr(text, " X:");
+	if (!list)
+		list = strstr(text, "-X:");
+	if (list)
+		snprintf(ret->experiments, sizeof(ret->experiments), "%.*s", (int)strcspn(list + 3, " "), list + 3);
+}
+
 bool hb_go_version_parse(const char *text, struct hb_go_version *ret)
 {
 	const char *at = strstr(text, "go1.");
@@ -18,12 +31,13 @@ bool hb_go_version_parse(const char *text, struct hb_go_version *ret)
 			patch = patch * 10 + (unsigned)(*p++ - '0');
 	*ret = (struct hb_go_version){.minor = minor, .patch = patch};
 	snprintf(ret->text, sizeof(ret->text), "%.63s", text);
+	parse_experiments(p, ret);
 	return true;
 }
 
 static bool parse_bytes(const uint8_t *bytes, size_t len, struct hb_go_version *ret)
 {
-	char text[128];
+	char text[LONGEST];
 	if (len < 5 || len >= sizeof(text))
 		return false;
 	for (size_t i = 0; i < len; i++)
@@ -39,14 +53,14 @@ static bool parse_bytes(const uint8_t *bytes, size_t len, struct hb_go_version *
 static struct hb_bytes buildinfo_text(const struct hb_snapshot *snapshot, uint64_t addr)
 {
 	const struct hb_bytes none = {0};
-	struct hb_bytes blob = hb_snapshot_view(snapshot, addr, 32 + 2 + 128);
+	struct hb_bytes blob = hb_snapshot_view(snapshot, addr, 32 + 2);
 	uint64_t pos = 32, header;
 	uint32_t len;
 	uint8_t flags, pointer_size;
 	if (!hb_get_u8(blob, 14, &pointer_size) || !hb_get_u8(blob, 15, &flags))
 		return none;
 	if (flags & 2)
-		return hb_get_uvarint32(blob, &pos, &len) ? hb_bytes_slice(blob, pos, len) : none;
+		return hb_get_uvarint32(blob, &pos, &len) ? hb_snapshot_view(snapshot, addr + pos, len) : none;
 	const uint8_t *string = NULL;
 	if (pointer_size == 8 && !(flags & 1) && hb_get_u64(blob, 16, &header))
 		string = hb_snapshot_at(snapshot, header, 16);
@@ -88,7 +102,7 @@ bool hb_go_version_from_data(const struct hb_go_memory *memory, const struct hb_
 		if (!header)
 			continue;
 		uint64_t len = hb_load_u64(header + 8);
-		if (len < 6 || len > 100)
+		if (len < 6 || len >= LONGEST)
 			continue;
 		const uint8_t *text = hb_snapshot_at(memory->snapshot, hb_load_u64(header), len);
 		if (text && !memcmp(text, "go1.", 4) && isdigit(text[4]) && parse_bytes(text, len, ret))

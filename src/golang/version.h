@@ -2,7 +2,7 @@
 #pragma once
 #include "golang/locate.h"
 
-/* "go1.26.8", "go1.27rc1 X:nogreenteagc", "devel go1.28-5c2f8a7" → minor, patch, text. */
+/* "go1.26.8", "go1.27rc1 X:nogreenteagc", "go1.26.8-X:arenas", "devel go1.28-5c2f8a7" → minor, patch, text, experiments. */
 bool hb_go_version_parse(const char *text, struct hb_go_version *ret);
 
 /* From the build info blob (debug/buildinfo): false when there is none. */

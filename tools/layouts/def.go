@@ -4,14 +4,27 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 )
 
-// A versionRange is the Go minors that have a struct or field; 0 is open.
-type versionRange struct{ first, last int }
+// A versionRange is the Go minors that have a struct or field; 0 is open. Some experiments have it in spite of their
+// version, some lack it.
+type versionRange struct {
+	first, last   int
+	with, without []string
+}
 
-func (r versionRange) has(minor int) bool {
+func (r versionRange) has(minor int, experiments []string) bool {
+	for _, experiment := range experiments {
+		if slices.Contains(r.with, experiment) {
+			return true
+		}
+		if slices.Contains(r.without, experiment) {
+			return false
+		}
+	}
 	return (r.first == 0 || minor >= r.first) && (r.last == 0 || minor <= r.last)
 }
 
@@ -36,8 +49,9 @@ var defLine = regexp.MustCompile(`^(STRUCT|FIELD|END)\((\w+)(?:, "([^"]+)")?\)(?
 var defVersions = regexp.MustCompile(`^(?:1\.(\d+))?\s*-\s*(?:1\.(\d+))?$`)
 
 // readDef parses layout_fields.def. A comment with a version range after an entry says which versions have it:
-// "1.26-", "-1.23", "1.24-1.25"; "size varies" after a struct leaves its size out, "size grows" allows earlier patch
-// releases a smaller one ("1.23-, size grows").
+// "1.26-", "-1.23", "1.24-1.25"; names of experiments behind it have it, too, or lack it ("-1.23, noswissmap",
+// "1.24-, !noswissmap"). "size varies" after a struct leaves its size out, "size grows" allows earlier patch releases a
+// smaller one ("1.23-, size grows").
 func readDef(path string) ([]structDef, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -76,13 +90,22 @@ func parseRange(comment string) (versionRange, error) {
 	if comment == "" {
 		return versionRange{}, nil
 	}
-	match := defVersions.FindStringSubmatch(comment)
+	parts := strings.Split(comment, ", ")
+	match := defVersions.FindStringSubmatch(parts[0])
 	if match == nil {
 		return versionRange{}, fmt.Errorf("not a version range like 1.26-, -1.23 or 1.24-1.25: %q", comment)
 	}
-	first, _ := strconv.Atoi(match[1])
-	last, _ := strconv.Atoi(match[2])
-	return versionRange{first, last}, nil
+	var in versionRange
+	in.first, _ = strconv.Atoi(match[1])
+	in.last, _ = strconv.Atoi(match[2])
+	for _, experiment := range parts[1:] {
+		if name, without := strings.CutPrefix(experiment, "!"); without {
+			in.without = append(in.without, name)
+		} else {
+			in.with = append(in.with, name)
+		}
+	}
+	return in, nil
 }
 
 // cutSuffix takes a remark off the end of a comment and says whether it was there.

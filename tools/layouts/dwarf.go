@@ -30,8 +30,8 @@ func goroot(toolchain string) (string, error) {
 	return strings.TrimSpace(string(root)), nil
 }
 
-// buildProbe builds the probe in dir and returns the executable's path.
-func buildProbe(root, dir string) (string, error) {
+// buildProbe builds the probe with some experiments in dir and returns the executable's path.
+func buildProbe(root, dir string, experiments []string) (string, error) {
 	entries, err := probe.ReadDir("probe")
 	if err != nil {
 		return "", err
@@ -51,7 +51,7 @@ func buildProbe(root, dir string) (string, error) {
 	exe := filepath.Join(dir, "probe")
 	cmd := exec.Command(filepath.Join(root, "bin", "go"), "build", "-o", exe, ".")
 	cmd.Env = append(os.Environ(), "GOROOT="+root, "GOTOOLCHAIN=local", "GOOS=linux", "GOARCH=amd64", "CGO_ENABLED=0",
-		"GOFLAGS=", "GOEXPERIMENT=", "GOWORK=off")
+		"GOFLAGS=", "GOEXPERIMENT="+strings.Join(experiments, ","), "GOWORK=off")
 	cmd.Stderr = os.Stderr
 	cmd.Dir = dir
 	if err := cmd.Run(); err != nil {
@@ -70,13 +70,13 @@ type structLayout struct {
 
 // lookUp finds every struct and field of the list in the DWARF of the probe. An entry that the list says the version
 // has, and that is not there, is an error, and so is the reverse.
-func lookUp(root string, minor int, structs []structDef) ([]structLayout, error) {
+func lookUp(root string, minor int, experiments []string, structs []structDef) ([]structLayout, error) {
 	dir, err := os.MkdirTemp("", "layouts")
 	if err != nil {
 		return nil, err
 	}
 	defer os.RemoveAll(dir)
-	exe, err := buildProbe(root, dir)
+	exe, err := buildProbe(root, dir, experiments)
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +87,9 @@ func lookUp(root string, minor int, structs []structDef) ([]structLayout, error)
 	var list []structLayout
 	var wrong []string
 	expect := func(what string, in versionRange, found bool) {
-		if in.has(minor) && !found {
+		if in.has(minor, experiments) && !found {
 			wrong = append(wrong, what+" is missing (if go1."+fmt.Sprint(minor)+" has none, say so in the list)")
-		} else if !in.has(minor) && found {
+		} else if !in.has(minor, experiments) && found {
 			wrong = append(wrong, what+" exists, and the list says it does not")
 		}
 	}

@@ -39,15 +39,27 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	var tables []*table
+	var tables, variants []*table
 	for _, v := range list.minors {
-		t, err := readToolchain(v.toolchains[0], structs)
+		t, err := readToolchain(v.toolchains[0], nil, structs)
 		if err != nil {
 			log.Fatal(err)
 		}
 		tables = append(tables, t)
+		for _, experiments := range v.variants {
+			variant, err := readToolchain(v.toolchains[0], experiments, structs)
+			if err != nil {
+				log.Fatal(err)
+			}
+			if diff := t.differences(variant); len(diff) == 0 {
+				log.Fatalf("%s is laid out like %s: no table is needed", variant.name(), t.name())
+			} else if *verbose {
+				log.Printf("%s:\n\t%s", variant.name(), strings.Join(diff, "\n\t"))
+			}
+			variants = append(variants, variant)
+		}
 		if *verbose {
-			log.Printf("%s has no: %s", t.toolchain, strings.Join(t.absent(), " "))
+			log.Printf("%s has no: %s", t.name(), strings.Join(t.absent(), " "))
 		}
 		if *check || v.has(*add) {
 			for _, toolchain := range v.toolchains[1:] {
@@ -57,7 +69,7 @@ func main() {
 			}
 		}
 	}
-	text := emit(tables)
+	text := emit(tables, variants)
 	if *check {
 		if old, err := os.ReadFile(*out); err != nil || !bytes.Equal(old, text) {
 			log.Fatalf("%s is not what the toolchains give; run: make layouts", *out)
@@ -74,8 +86,8 @@ func main() {
 	}
 }
 
-// readToolchain makes the table of one toolchain.
-func readToolchain(toolchain string, structs []structDef) (*table, error) {
+// readToolchain makes the table of one toolchain with some experiments.
+func readToolchain(toolchain string, experiments []string, structs []structDef) (*table, error) {
 	minor, err := minorOf(toolchain)
 	if err != nil {
 		return nil, err
@@ -84,19 +96,19 @@ func readToolchain(toolchain string, structs []structDef) (*table, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &table{toolchain: toolchain, minor: minor}
-	if t.structs, err = lookUp(root, minor, structs); err == nil {
+	t := &table{toolchain: toolchain, minor: minor, experiments: experiments}
+	if t.structs, err = lookUp(root, minor, experiments, structs); err == nil {
 		err = t.readSource(root)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", toolchain, err)
+		return nil, fmt.Errorf("%s: %w", t.name(), err)
 	}
 	return t, nil
 }
 
 // mustAgree reports an error when another patch release gives another table.
 func (t *table) mustAgree(toolchain string, structs []structDef) error {
-	other, err := readToolchain(toolchain, structs)
+	other, err := readToolchain(toolchain, t.experiments, structs)
 	if err != nil {
 		return err
 	}

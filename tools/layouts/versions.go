@@ -12,7 +12,8 @@ import (
 // A minorVersions is one line of versions.txt.
 type minorVersions struct {
 	minor      int
-	toolchains []string // the first one is what the table is made from
+	toolchains []string   // the first one is what the table is made from
+	variants   [][]string // sets of experiments that have tables of their own
 }
 
 func (v minorVersions) has(toolchain string) bool {
@@ -42,6 +43,11 @@ func readVersions(path string) (*versionList, error) {
 			continue
 		}
 		for i, toolchain := range strings.Fields(line) {
+			if experiments, ok := strings.CutPrefix(toolchain, "X:"); ok && i > 0 {
+				last := &list.minors[len(list.minors)-1]
+				last.variants = append(last.variants, strings.Split(experiments, ","))
+				continue
+			}
 			minor, err := minorOf(toolchain)
 			if err != nil {
 				return nil, fmt.Errorf("%s: %w", path, err)
@@ -78,6 +84,7 @@ func (list *versionList) with(toolchain string) (*versionList, error) {
 			result.minors = append(result.minors, v)
 			continue
 		}
+		line.variants = v.variants
 		for _, t := range v.toolchains {
 			if t != toolchain {
 				line.toolchains = append(line.toolchains, t)
@@ -92,7 +99,11 @@ func (list *versionList) with(toolchain string) (*versionList, error) {
 func (list *versionList) save(path string) error {
 	text := list.comment
 	for _, v := range list.minors {
-		text += strings.Join(v.toolchains, " ") + "\n"
+		text += strings.Join(v.toolchains, " ")
+		for _, experiments := range v.variants {
+			text += " X:" + strings.Join(experiments, ",")
+		}
+		text += "\n"
 	}
 	return write(path, []byte(text))
 }
