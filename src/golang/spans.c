@@ -2,6 +2,7 @@
 #include "base/progress.h"
 #include "golang/arena_bits.h"
 #include "golang/types.h"
+#include "golang/user_arenas.h"
 
 #include <string.h>
 
@@ -293,7 +294,8 @@ static struct hb_error *read_types(struct reader *reader)
 	for (uint32_t i = 0; i < heap->nspans; i++) {
 		const struct hb_span *span = &heap->spans[i];
 		if (span->kind == HB_SPAN_LARGE) {
-			TRY(add_type(reader, span->large_type));
+			TRY(span->user_arena ? hb_go_user_arena_add_mask(reader->go, heap, span)
+			                     : add_type(reader, span->large_type));
 			continue;
 		}
 		if (span->kind != HB_SPAN_HEADER)

@@ -1,5 +1,5 @@
-/* What the parts of a capture share: capture.c (order of events), fetch.c (pages in, by plan or on demand), go_walk.c
- * (which pages the Go runtime's metadata, the scannable spans and the stacks are on). */
+/* What the parts of a capture share: capture.c (order of events), fetch.c (pages in, by plan or on demand), go_arenas.c
+ * (where the heap is), go_walk.c (which pages the Go runtime's metadata, the scannable spans and the stacks are on). */
 #pragma once
 #include "golang/locate.h"
 #include "snapshot/capture.h"
@@ -52,9 +52,11 @@ struct hb_error *capture_add_regions(struct capture *capture, bool own_only) HB_
 struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *addr, uint32_t n) HB_MUST_CHECK;
 bool capture_is_own_mapping(const struct capture *capture, size_t index);
 
-/* --- go_walk.c -------------------------------------------------------------------------------------------------- */
+/* --- go_arenas.c ------------------------------------------------------------------------------------------------ */
 /* Finds the arenas; called before the stop and again in it (new ones are added). */
 struct hb_error *capture_go_arenas(struct capture *capture) HB_MUST_CHECK;
+
+/* --- go_walk.c -------------------------------------------------------------------------------------------------- */
 /* Makes the pointer masks of data and bss available. */
 void capture_go_modules(struct capture *capture);
 /* Makes the finalizers and cleanups that are due available; finds their lists first when not in the stop. */

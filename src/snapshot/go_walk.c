@@ -13,65 +13,6 @@
 
 enum { MAX_SPANS = 1u << 28, MAX_GOROUTINES = 1u << 26 };
 
-/* --- Arenas ----------------------------------------------------------------------------------------------------------
- */
-
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x, y;
-	memcpy(&x, a, 8);
-	memcpy(&y, b, 8);
-	return x < y ? -1 : x > y;
-}
-
-static bool has_arena(const struct hb_snapshot *snapshot, uint64_t addr)
-{
-	const struct hb_region *region = hb_snapshot_region(snapshot, addr);
-	return region && region->in_arenas;
-}
-
-static bool read_now(struct capture *capture, uint64_t addr, void *to, size_t len)
-{
-	struct hb_error *err = hb_target_read(capture->target, addr, to, len);
-	hb_error_destroy(err);
-	return !err;
-}
-
-/* runtime/malloc.go: arenaIndex(p) = (p - arenaBaseOffset) / heapArenaBytes; arenaBaseOffset = 0xffff800000000000 on
- * linux/amd64, heapArenaBytes = 64 MB. mheap.allArenas (heapArenas from 1.26 on) lists the indices in use. */
-struct hb_error *capture_go_arenas(struct capture *capture)
-{
-	const struct hb_go_layout *layout = capture->go.layout;
-	/* From the target itself while it runs: it may have grown since its data was read, and before the arenas are
-	 * known there are no regions for the memory that lists them. */
-	struct hb_go_memory memory = {capture->snapshot, capture->target};
-	uint64_t header_addr = capture->go.mheap + layout->mheap.all_arenas, header[2] = {0};
-	bool have = capture->stopped ? hb_go_memory_read(&memory, header_addr, header, sizeof(header))
-	                             : read_now(capture, header_addr, header, sizeof(header));
-	uint64_t len = header[1];
-	hb_autofree uint8_t *list = have && len && len < 1u << 22 ? malloc(len * 8) : NULL;
-	if (!list || !(capture->stopped ? hb_go_memory_read(&memory, header[0], list, len * 8)
-	                                : read_now(capture, header[0], list, len * 8)))
-		return hb_error_create(HB_ERR_CORRUPT, "the list of heap arenas cannot be read");
-	HB_VEC(uint64_t) fresh = {0};
-	for (uint64_t i = 0; i < len; i++) {
-		uint64_t addr = (hb_load_u64(list + i * 8) << 26) + UINT64_C(0xffff800000000000);
-		if (addr >> 47 || has_arena(capture->snapshot, addr))
-			continue;
-		if (!hb_vec_push(&fresh, addr)) {
-			hb_vec_deinit(&fresh);
-			return hb_error_nomem();
-		}
-	}
-	struct hb_error *err = NULL;
-	if (fresh.len) {
-		qsort(fresh.data, fresh.len, 8, compare_u64);
-		err = capture_add_arenas(capture, fresh.data, (uint32_t)fresh.len);
-	}
-	hb_vec_deinit(&fresh);
-	return err;
-}
-
 /* --- Modules ---------------------------------------------------------------------------------------------------------
  */
 
