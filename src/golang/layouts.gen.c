@@ -1989,7 +1989,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -2162,7 +2162,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -2335,7 +2335,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 72, .state = HB_ABSENT, .is_chan = HB_ABSENT, .when = 8, .period = 16, .f = 24, .arg = 32,
-		.ts = HB_ABSENT,
+		.ts = HB_ABSENT, .status = 64, .nextwhen = 56,
 	},
 	.time_timer = {
 		.size = HB_ABSENT, .timer = HB_ABSENT,
@@ -2508,6 +2508,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 88, .state = 9, .is_chan = 10, .when = 16, .period = 24, .f = 32, .arg = 40, .ts = 64,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 104, .timer = 16,
@@ -2680,6 +2681,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,
@@ -2851,6 +2853,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,
@@ -3023,6 +3026,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,
@@ -3196,6 +3200,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,
@@ -3368,6 +3373,7 @@ const struct hb_go_layout hb_go_variants[] = {
 	},
 	.timer = {
 		.size = 96, .state = 9, .is_chan = 10, .when = 24, .period = 32, .f = 40, .arg = 48, .ts = 72,
+		.status = HB_ABSENT, .nextwhen = HB_ABSENT,
 	},
 	.time_timer = {
 		.size = 112, .timer = 16,

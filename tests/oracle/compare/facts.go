@@ -198,3 +198,10 @@ func (f *facts) swept() (n int) {
 	}
 	return n
 }
+
+// marksInSpans: whether the program has the green tea collector, an experiment that 1.25 leaves off and later ones on.
+func (f *facts) marksInSpans() bool {
+	_, experiments, _ := strings.Cut(f.version, "X:")
+	names := strings.Split(experiments, ",")
+	return slices.Contains(names, "greenteagc") || f.version >= "go1.26" && !slices.Contains(names, "nogreenteagc")
+}

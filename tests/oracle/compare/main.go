@@ -157,11 +157,11 @@ func compareObjects(v *verdict, facts *facts, dumps [3]*dump) {
 		if before.objects[addr] != nil || after.objects[addr] != nil {
 			continue
 		}
-		// Go 1.26 and later mark small pointer-free objects in bits beside them, in pages that heldby does not read. Between
+		// Programs with the green tea collector mark small pointer-free objects in bits beside them, in pages that heldby does not read. Between
 		// mark and sweep it cannot tell which of them died; it must not reach any that did, but by a stale word of a frame that
 		// it scans conservatively.
 		s := facts.span(addr)
-		if !v.values && s.kind == noScan && s.size >= 16 && s.size <= 512 && facts.version >= "go1.26" &&
+		if !v.values && s.kind == noScan && s.size >= 16 && s.size <= 512 && facts.marksInSpans() &&
 			(!f.marked || facts.loose[addr]) {
 			v.agreed["free pointer-free slots taken for garbage"]++
 			continue

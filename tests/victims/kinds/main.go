@@ -29,6 +29,7 @@ func main() {
 	holdMaps()
 	holdTyped()
 	holdRuntimeThings()
+	holdArenas()
 	for i := 0; i < *grow; i++ {
 		grown = append(grown, &node{name: "grown"})
 	}
