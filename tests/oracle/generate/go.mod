@@ -1,0 +1,3 @@
+module heldby/oracle/generate
+
+go 1.24
