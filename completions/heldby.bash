@@ -17,8 +17,8 @@ _heldby_targets() { # PREFIX: pids and names of processes
 
 _heldby() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word
-	local common='--color --quiet --verbose --help' capture='--max-pause --capture --output'
-	local report="$common $capture --format --top --show-data --debug-file"
+	local common='--debug-file --color --quiet --verbose --help' capture='--max-pause --capture --output'
+	local report="$common $capture --format --top --show-data"
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in

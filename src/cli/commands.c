@@ -6,7 +6,8 @@
 #include <string.h>
 
 enum {
-	COMMON = HB_OPTION_BIT(COLOR) | HB_OPTION_BIT(QUIET) | HB_OPTION_BIT(VERBOSE) | HB_OPTION_BIT(HELP),
+	COMMON = HB_OPTION_BIT(DEBUG_FILE) | HB_OPTION_BIT(COLOR) | HB_OPTION_BIT(QUIET) | HB_OPTION_BIT(VERBOSE) |
+	         HB_OPTION_BIT(HELP),
 	CAPTURE = HB_OPTION_BIT(MAX_PAUSE) | HB_OPTION_BIT(CAPTURE),
 };
 
@@ -20,7 +21,7 @@ const struct hb_command hb_commands[] = {
                          "TARGET is a pid, the name of one process, or a core file.\n",
                 .examples = {"heldby report 4121", "heldby report api --format json -o api.json"},
                 .options = COMMON | CAPTURE | HB_OPTION_BIT(FORMAT) | HB_OPTION_BIT(OUTPUT) | HB_OPTION_BIT(TOP) |
-                           HB_OPTION_BIT(SHOW_DATA) | HB_OPTION_BIT(DEBUG_FILE),
+                           HB_OPTION_BIT(SHOW_DATA),
                 .target = HB_TARGET_REQUIRED,
                 .run = hb_command_report,
         },

@@ -46,7 +46,7 @@ struct hb_error *hb_command_doctor(const struct hb_command_line *line, int *stat
 	                              .cut = output.width};
 	struct hb_error *err = NULL;
 	if (line->target) {
-		err = hb_doctor_target(&page, line->target, status);
+		err = hb_doctor_target(&page, line->target, line->debug_file, status);
 	} else {
 		hb_doctor_machine(&page);
 		hb_doctor_processes(&page);

@@ -14,4 +14,5 @@ int hb_yama_scope(void);         /* -1: no Yama */
 
 void hb_doctor_machine(struct hb_page_writer *page);
 void hb_doctor_processes(struct hb_page_writer *page);
-struct hb_error *hb_doctor_target(struct hb_page_writer *page, const char *spec, int *status) HB_MUST_CHECK;
+struct hb_error *hb_doctor_target(struct hb_page_writer *page, const char *spec, const char *debug_file,
+                                  int *status) HB_MUST_CHECK;

@@ -78,14 +78,16 @@ static void say_surroundings(struct hb_page_writer *page, const struct hb_proc_s
 		               status->state == 'T' ? "by a signal" : "by a debugger");
 }
 
-static struct hb_error *say_live(struct hb_page_writer *page, struct hb_target *target, const char *spec, int *status)
+static struct hb_error *say_live(struct hb_page_writer *page, struct hb_target *target, const char *spec,
+                                 const char *debug_file, int *status)
 {
+	const struct hb_capture_options options = {.debug_file = debug_file};
 	struct hb_proc_status of = {0};
 	struct hb_capture_prediction prediction;
 	hb_proc_status(target->pid, &of);
 	hb_doctor_line(page, "attach", HB_GREEN, "yes; nobody else traces it");
 	say_size(page, target, &of);
-	struct hb_error *err = hb_capture_predict(target, &prediction);
+	struct hb_error *err = hb_capture_predict(target, &options, &prediction);
 	if (err) {
 		hb_doctor_line(page, "program", HB_RED, "%s", err->message);
 		*status = hb_error_exit_status(err);
@@ -93,13 +95,17 @@ static struct hb_error *say_live(struct hb_page_writer *page, struct hb_target *
 		return NULL;
 	}
 	say_program(page, target, prediction.go_version);
+	if (prediction.newer_go)
+		hb_doctor_line(page, "but", HB_YELLOW,
+		               "that is newer than any Go that heldby knows: a report checks whether it reads the "
+		               "runtime rightly, and refuses if not (exit status 4)");
 	say_cost(page, &prediction, spec);
 	say_surroundings(page, &of);
 	hb_doctor_line(page, "next", HB_PLAIN, "heldby %s", spec);
 	return NULL;
 }
 
-struct hb_error *hb_doctor_target(struct hb_page_writer *page, const char *spec, int *status)
+struct hb_error *hb_doctor_target(struct hb_page_writer *page, const char *spec, const char *debug_file, int *status)
 {
 	hb_cleanup(hb_target_destroyp) struct hb_target *target = NULL;
 	struct hb_error *err = hb_target_open(spec, &target);
@@ -118,7 +124,7 @@ struct hb_error *hb_doctor_target(struct hb_page_writer *page, const char *spec,
 		hb_page_printf(page, HB_PLAIN, " (pid %d)", target->pid);
 	hb_page_newline(page);
 	if (target->kind == HB_TARGET_LIVE)
-		return say_live(page, target, spec, status);
+		return say_live(page, target, spec, debug_file, status);
 	hb_doctor_line(page, "core", HB_GREEN, "can be read; there is nobody to pause");
 	for (size_t i = 0; i < target->notes.texts.len; i++)
 		hb_doctor_line(page, i ? "" : "but", HB_YELLOW, "%s", target->notes.texts.data[i]);

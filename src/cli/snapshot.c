@@ -11,8 +11,9 @@ struct hb_error *hb_command_snapshot(const struct hb_command_line *line, int *st
 	hb_cleanup(hb_target_destroyp) struct hb_target *target = NULL;
 	TRY(hb_target_open(line->target, &target));
 	bool partial = false;
+	const struct hb_save_options options = {.debug_file = line->debug_file};
 	uint64_t max_pause = line->max_pause_ns ? line->max_pause_ns : HB_DEFAULT_MAX_PAUSE_NS;
-	TRY(hb_target_save(target, line->output, NULL, max_pause, &partial));
+	TRY(hb_target_save(target, line->output, &options, max_pause, &partial));
 	struct stat written;
 	if (line->verbosity != HB_QUIET && stat(line->output, &written) == 0 && S_ISREG(written.st_mode)) {
 		char bytes[32];

@@ -1,4 +1,5 @@
 #include "golang/locate.h"
+#include "golang/newer.h"
 #include "golang/version.h"
 
 #include <string.h>
@@ -326,6 +327,9 @@ static struct hb_error *find_globals(const struct hb_go_memory *memory, struct h
 	search.max_len = 1 << 16;
 	search.min_good = 100;
 	ret->allp = search_module(&search, ret->moduledata[0]);
+	if ((!allspans || !ret->allgs) && ret->newer)
+		return hb_error_create(HB_ERR_UNSUPPORTED, "its %s was not found",
+		                       allspans ? "list of goroutines" : "heap");
 	if (!allspans || !ret->allgs)
 		return hb_error_create(
 		        HB_ERR_UNSUPPORTED,
@@ -365,9 +369,24 @@ static struct hb_error *refuse_experiments(const struct hb_go_version *version)
 	            : NULL;
 }
 
+/* No table is that new: the program itself says. */
+static struct hb_error *read_layout(const struct hb_go_memory *memory, const struct candidates *heads,
+                                    struct hb_arena *arena, struct hb_go_location *ret)
+{
+	TRY(hb_go_newer_create(memory->snapshot, &ret->version, arena, &ret->newer));
+	ret->layout = &ret->newer->layout;
+	TRY(order_modules(memory, ret->layout, heads, ret));
+	if (!ret->newer->has_dwarf) {
+		TRY(hb_go_newer_read_types(ret->newer, memory, &ret->version, ret->nmodules ? ret->moduledata[0] : 0,
+		                           heads->list.data, heads->list.len));
+		TRY(order_modules(memory, ret->layout, heads, ret));
+	}
+	return ret->nmodules ? hb_go_newer_read_wait_reasons(ret->newer, memory, ret->moduledata[0], arena) : NULL;
+}
+
 /* The newest table comes first: when the version is unknown, layouts that validate are tried from there. */
 static struct hb_error *choose_layout(const struct hb_go_memory *memory, const struct candidates *heads,
-                                      struct hb_notes *notes, struct hb_go_location *ret)
+                                      struct hb_arena *arena, struct hb_go_location *ret)
 {
 	const struct hb_go_version *version = &ret->version;
 	TRY(refuse_experiments(version));
@@ -379,9 +398,7 @@ static struct hb_error *choose_layout(const struct hb_go_memory *memory, const s
 		        "to examine it",
 		        version->text, hb_go_oldest_minor(), hb_go_newest_minor());
 	if (version->minor > hb_go_newest_minor())
-		return hb_error_create(HB_ERR_UNSUPPORTED,
-		                       "this is a %s program: heldby knows Go 1.%u to 1.%u; a newer heldby may know it",
-		                       version->text, hb_go_oldest_minor(), hb_go_newest_minor());
+		return read_layout(memory, heads, arena, ret);
 	if (ret->layout)
 		return order_modules(memory, ret->layout, heads, ret);
 	for (unsigned i = hb_go_nlayouts; i-- > 0;) {
@@ -390,7 +407,7 @@ static struct hb_error *choose_layout(const struct hb_go_memory *memory, const s
 			continue;
 		/* Now the data sections are known: the runtime's own version string decides. */
 		if (hb_go_version_from_data(memory, &hb_go_layouts[i], ret->moduledata[0], &ret->version))
-			return choose_layout(memory, heads, notes, ret);
+			return choose_layout(memory, heads, arena, ret);
 	}
 	return hb_error_create(
 	        HB_ERR_UNSUPPORTED,
@@ -399,7 +416,7 @@ static struct hb_error *choose_layout(const struct hb_go_memory *memory, const s
 	        hb_go_oldest_minor());
 }
 
-struct hb_error *hb_go_locate(const struct hb_go_memory *memory, struct hb_notes *notes, struct hb_go_location *ret)
+struct hb_error *hb_go_locate(const struct hb_go_memory *memory, struct hb_arena *arena, struct hb_go_location *ret)
 {
 	*ret = (struct hb_go_location){0};
 	struct candidates pclntabs = {0}, heads = {0};
@@ -412,14 +429,19 @@ struct hb_error *hb_go_locate(const struct hb_go_memory *memory, struct hb_notes
 	if (!err && !heads.list.len && !ret->version.minor)
 		err = not_go(memory->snapshot);
 	if (!err)
-		err = choose_layout(memory, &heads, notes, ret);
+		err = choose_layout(memory, &heads, arena, ret);
 	if (!err && !ret->nmodules)
-		err = hb_error_create(
-		        HB_ERR_UNSUPPORTED,
-		        "this is a Go program (%s), but its module table was not found as Go 1.%u lays it out",
-		        ret->version.text, ret->layout->minor);
+		err = ret->newer ? hb_error_create(HB_ERR_UNSUPPORTED, "its module table was not found")
+		                 : hb_error_create(HB_ERR_UNSUPPORTED,
+		                                   "this is a Go program (%s), but its module table was not found as "
+		                                   "Go 1.%u lays it out",
+		                                   ret->version.text, ret->layout->minor);
 	if (!err)
 		err = find_globals(memory, ret);
+	if (err && ret->newer) {
+		err = hb_go_newer_explain(ret->newer, &ret->version, err);
+		ret->newer = NULL;
+	}
 	hb_vec_deinit(&pclntabs.list);
 	hb_vec_deinit(&heads.list);
 	return err;

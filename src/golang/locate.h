@@ -3,6 +3,7 @@
  *   pclntab     its header's magic in the program's own mappings
  *   moduledata  the word that points at the pclntab, at the head of a plausible moduledata of some known layout
  *   version     build info; else the runtime's own version string
+ *   layout      the table of that version; golang/newer.h for one that is newer than any
  *   mheap       the slice of pointers to plausible mspans in bss, minus the offset of allspans
  *   allgs       the slice of pointers to plausible g structs, the first of which is goroutine 1
  *   allp        the slice of p structs numbered 0, 1, 2, …
@@ -29,9 +30,10 @@ struct hb_go_location {
 	uint64_t moduledata[HB_GO_MAX_MODULES]; /* the main program first, then as the list has them */
 	size_t nmodules;
 	uint64_t mheap, allgs, allp;
-	bool nearest_layout; /* the version is newer than any table: the newest was taken and validated */
+	struct hb_go_newer *newer; /* golang/newer.h; NULL: the version has a table */
 };
 
-/* HB_ERR_UNSUPPORTED: not Go (what it looks like instead), or a version heldby does not know. */
-struct hb_error *hb_go_locate(const struct hb_go_memory *memory, struct hb_notes *notes,
+/* HB_ERR_UNSUPPORTED: not Go (what it looks like instead), or a version heldby does not know. The layout of a version that
+ * has no table lives in arena. */
+struct hb_error *hb_go_locate(const struct hb_go_memory *memory, struct hb_arena *arena,
                               struct hb_go_location *ret) HB_MUST_CHECK;

@@ -1,6 +1,8 @@
 #include "golang/runtime.h"
+#include "golang/confirm.h"
 #include "golang/frame_code.h"
 #include "golang/locate.h"
+#include "golang/newer.h"
 #include "golang/queues.h"
 #include "golang/version.h"
 
@@ -130,8 +132,9 @@ static void note_unknown_experiment(const struct hb_go *go)
 static struct hb_error *open_runtime(struct hb_snapshot *snapshot, struct hb_go *go)
 {
 	struct hb_go_location location;
-	TRY(hb_go_locate(&(struct hb_go_memory){snapshot, NULL}, &snapshot->notes, &location));
+	TRY(hb_go_locate(&(struct hb_go_memory){snapshot, NULL}, &snapshot->arena, &location));
 	go->layout = location.layout;
+	go->newer = location.newer;
 	go->version = location.version;
 	note_unknown_experiment(go);
 	go->mheap = location.mheap;
@@ -159,6 +162,10 @@ struct hb_error *hb_go_open(struct hb_snapshot *snapshot, struct hb_go **ret)
 	go->notes = &snapshot->notes;
 	go->frame_cache = hb_frame_cache_create();
 	struct hb_error *err = open_runtime(snapshot, go);
+	if (!err && go->newer)
+		err = hb_go_confirm(go);
+	if (err && go->newer)
+		err = hb_go_newer_explain(go->newer, &go->version, err);
 	if (err)
 		hb_go_destroy(go);
 	else

@@ -2,14 +2,12 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "golang/go_roots.h"
+#include "golang/newer.h"
 #include "golang/spans.h"
 #include "snapshot/capture.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 /* Charges the time since the last lap to a stage. */
 struct lap {
@@ -30,7 +28,8 @@ static struct lap lap_start(void)
 
 static struct hb_error *capture(struct hb_analysis *analysis, struct hb_target *target)
 {
-	struct hb_capture_options options = {.max_pause_ns = analysis->options.max_pause_ns};
+	struct hb_capture_options options = {.max_pause_ns = analysis->options.max_pause_ns,
+	                                     .debug_file = analysis->options.debug_file};
 	return hb_capture(target, &options, &analysis->snapshot);
 }
 
@@ -38,13 +37,9 @@ static struct hb_error *capture(struct hb_analysis *analysis, struct hb_target *
 static struct hb_error *read_globals(struct hb_analysis *analysis)
 {
 	const char *path = analysis->options.debug_file;
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
-	if (path && fd < 0)
-		return hb_error_create(HB_ERR_USAGE, "cannot open the debug file '%s': %s", path, strerror(errno));
-	struct hb_error *err =
-	        hb_globals_read_with(analysis->go, analysis->types, analysis->code, fd, &analysis->globals);
-	if (fd >= 0)
-		close(fd);
+	int fd = analysis->snapshot->debug_fd;
+	struct hb_error *err = hb_globals_read_with(analysis->go, analysis->types, analysis->code, fd ? fd : -1,
+	                                            &analysis->globals);
 	return err ? hb_error_wrap(err, "%s", path ? path : "naming globals") : NULL;
 }
 
@@ -112,8 +107,13 @@ static struct hb_error *find(struct hb_analysis *analysis)
 {
 	for (size_t i = 0; i < hb_ndetectors; i++)
 		TRY(hb_detectors[i]->run(analysis, &analysis->findings));
-	for (size_t i = 0; i < analysis->findings.list.len; i++)
-		hb_finding_fingerprint(&analysis->findings.list.data[i]);
+	for (size_t i = 0; i < analysis->findings.list.len; i++) {
+		struct hb_finding *finding = &analysis->findings.list.data[i];
+		/* What a version that nobody has read may keep alive is not known. */
+		if (analysis->go->newer)
+			finding->verdict = hb_min(finding->verdict, HB_LIKELY);
+		hb_finding_fingerprint(finding);
+	}
 	hb_findings_rank(&analysis->findings);
 	return NULL;
 }
@@ -160,6 +160,8 @@ struct hb_error *hb_analyse(struct hb_target *target, const struct hb_options *o
 	if (options)
 		memcpy(&analysis->options, options, hb_min(options->size, sizeof(*options)));
 	struct hb_error *err = run(analysis, target);
+	if (err && analysis->go && analysis->go->newer)
+		err = hb_go_newer_explain(analysis->go->newer, &analysis->go->version, err);
 	hb_progress_done();
 	if (err)
 		hb_analysis_destroy(analysis);

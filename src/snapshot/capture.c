@@ -1,8 +1,11 @@
 #include "snapshot/capture.h"
 #include "base/progress.h"
+#include "golang/newer.h"
 #include "snapshot/capture_internal.h"
 #include "target/core.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -84,6 +87,7 @@ static struct hb_capture_prediction predict(const struct capture *capture, uint6
 	struct hb_capture_prediction prediction = {
 	        .scan_bytes = scan_bytes,
 	        .table_bytes = bytes_read_so_far(capture->snapshot),
+	        .newer_go = capture->go.newer != NULL,
 	};
 	snprintf(prediction.go_version, sizeof(prediction.go_version), "%s", capture->go.version.text);
 	double bytes = (double)(prediction.scan_bytes + prediction.table_bytes);
@@ -230,7 +234,19 @@ static struct hb_error *describe(struct capture *capture)
 	return copy_mappings(snapshot, target);
 }
 
-static struct hb_error *create_snapshot(struct hb_target *target, struct hb_snapshot **ret)
+static struct hb_error *open_debug_file(const char *path, int *ret)
+{
+	if (!path)
+		return NULL;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return hb_error_create(HB_ERR_USAGE, "cannot open the debug file '%s': %s", path, strerror(errno));
+	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+	close(fd);
+	return *ret < 0 ? hb_error_create(HB_ERR_IO, "cannot open the debug file '%s': %s", path, strerror(errno)) : NULL;
+}
+
+static struct hb_error *create_snapshot(struct hb_target *target, const char *debug_file, struct hb_snapshot **ret)
 {
 	struct hb_snapshot *snapshot = calloc(1, sizeof(*snapshot));
 	if (!snapshot)
@@ -250,8 +266,12 @@ static struct hb_error *create_snapshot(struct hb_target *target, struct hb_snap
 		return hb_error_nomem();
 	}
 	hb_error_destroy(target->ops->open_exe(target, &snapshot->exe_fd)); /* a core may come without it */
-	*ret = snapshot;
-	return NULL;
+	struct hb_error *err = open_debug_file(debug_file, &snapshot->debug_fd);
+	if (err)
+		hb_snapshot_destroy(snapshot);
+	else
+		*ret = snapshot;
+	return err;
 }
 
 static struct hb_error *run(struct capture *capture)
@@ -259,8 +279,9 @@ static struct hb_error *run(struct capture *capture)
 	TRY(copy_mappings(capture->snapshot, capture->target)); /* hb_go_locate looks at them when it is not Go */
 	TRY(capture_add_regions(capture, true));
 	TRY(read_own_image(capture));
-	TRY(hb_go_locate(&(struct hb_go_memory){capture->snapshot, capture->target}, &capture->snapshot->notes,
+	TRY(hb_go_locate(&(struct hb_go_memory){capture->snapshot, capture->target}, &capture->snapshot->arena,
 	                 &capture->go));
+	capture->snapshot->newer_go = capture->go.newer != NULL;
 	TRY(capture_go_arenas(capture)); /* first: ordinary regions take what is left */
 	TRY(capture_add_regions(capture, false));
 	TRY(read_arena_presence(capture));
@@ -287,8 +308,10 @@ static struct hb_error *unless_gone(struct capture *capture, struct hb_error *er
 
 static struct hb_error *attempt(struct capture *capture, struct hb_snapshot **ret)
 {
-	TRY(create_snapshot(capture->target, &capture->snapshot));
+	TRY(create_snapshot(capture->target, capture->options->debug_file, &capture->snapshot));
 	struct hb_error *err = unless_gone(capture, run(capture));
+	if (err && capture->go.newer)
+		err = hb_go_newer_explain(capture->go.newer, &capture->go.version, err);
 	hb_progress_done();
 	hb_vec_deinit(&capture->plan);
 	hb_vec_deinit(&capture->pieces);
@@ -325,10 +348,11 @@ struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_op
 	}
 }
 
-struct hb_error *hb_capture_predict(struct hb_target *target, struct hb_capture_prediction *ret)
+struct hb_error *hb_capture_predict(struct hb_target *target, const struct hb_capture_options *options,
+                                    struct hb_capture_prediction *ret)
 {
 	static const struct hb_capture_options defaults = {0};
-	struct capture capture = {.target = target, .options = &defaults, .predict = ret};
+	struct capture capture = {.target = target, .options = options ? options : &defaults, .predict = ret};
 	struct hb_snapshot *snapshot = NULL;
 	struct hb_error *err = attempt(&capture, &snapshot);
 	hb_snapshot_destroy(snapshot);

@@ -11,6 +11,7 @@
 struct hb_capture_options {
 	uint64_t max_pause_ns; /* refuse (HB_ERR_ATTACH, nothing stopped) when the prediction is above; 0 = no limit */
 	bool everything;       /* also pointer-free contents: for `heldby snapshot` */
+	const char *debug_file; /* separate debug information, NULL none; HB_ERR_USAGE when it cannot be opened */
 };
 struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options,
                             struct hb_snapshot **ret) HB_MUST_CHECK;
@@ -21,8 +22,10 @@ struct hb_capture_prediction {
 	uint64_t table_bytes; /* of the runtime's tables and the program's data */
 	uint64_t pause_ns;    /* at most, as max_pause_ns is compared with */
 	char go_version[64];  /* "go1.26.8" */
+	bool newer_go;        /* no table has it: hb_go_open may refuse what the capture takes */
 };
 /* Rehearses a capture and stops nothing. */
-struct hb_error *hb_capture_predict(struct hb_target *target, struct hb_capture_prediction *ret) HB_MUST_CHECK;
+struct hb_error *hb_capture_predict(struct hb_target *target, const struct hb_capture_options *options,
+                                    struct hb_capture_prediction *ret) HB_MUST_CHECK;
 
 /* Reads a few more ranges of a target that still runs (strings for names): torn reads are the caller's problem. */

@@ -5,6 +5,7 @@
  */
 #include "base/progress.h"
 #include "golang/arena_bits.h"
+#include "golang/newer.h"
 #include "golang/queues.h"
 #include "golang/type_descriptor.h"
 #include "snapshot/capture_internal.h"
@@ -40,8 +41,35 @@ static void want_block(void *ctx, uint64_t block, uint64_t size)
 	capture_want(ctx, block, size);
 }
 
+static bool is_in_arenas(const struct capture *capture, uint64_t addr)
+{
+	const struct hb_region *region = hb_snapshot_region(capture->snapshot, addr);
+	return region && region->in_arenas;
+}
+
+/* Blocks of finalizers whose layout nobody vouches for cannot be recognised here: whatever the program's data leads to
+ * outside the heap is made available, for confirm_specials.c to look at. */
+static void want_possible_blocks(struct capture *capture, uint32_t from, uint32_t to)
+{
+	enum { BLOCK = 4096 };
+	struct hb_go_memory memory = {capture->snapshot, capture->target};
+	uint64_t module = capture->go.moduledata[0], text, start, end, value;
+	if (!hb_go_memory_u64(&memory, module + capture->go.layout->moduledata.text, &text) ||
+	    !hb_go_memory_u64(&memory, module + from, &start) || !hb_go_memory_u64(&memory, module + to, &end))
+		return;
+	for (uint64_t at = (start + 7) & ~UINT64_C(7); at + 8 <= end; at += 8)
+		if (hb_snapshot_u64(capture->snapshot, at, &value) && value >= BLOCK && value % 8 == 0 && !(value >> 47) &&
+		    (value < text || value >= end) && !is_in_arenas(capture, value))
+			capture_want(capture, value, BLOCK);
+}
+
 void capture_go_queues(struct capture *capture)
 {
+	const struct hb_go_layout *layout = capture->go.layout;
+	if (capture->go.newer && !capture->go.newer->described.structs[HB_STRUCT_finblock]) {
+		want_possible_blocks(capture, layout->moduledata.bss, layout->moduledata.ebss);
+		want_possible_blocks(capture, layout->moduledata.noptrbss, layout->moduledata.enoptrbss);
+	}
 	struct hb_go_memory memory = {capture->snapshot, capture->target};
 	for (unsigned queue = 0; queue < HB_GO_QUEUES; queue++) {
 		if (!capture->stopped || capture->target->kind == HB_TARGET_CORE)

@@ -24,6 +24,8 @@ void hb_snapshot_destroy(struct hb_snapshot *snapshot)
 	free(snapshot->mappings);
 	if (snapshot->exe_fd >= 0)
 		close(snapshot->exe_fd);
+	if (snapshot->debug_fd)
+		close(snapshot->debug_fd);
 	hb_notes_deinit(&snapshot->notes);
 	hb_arena_deinit(&snapshot->arena);
 	free(snapshot);

@@ -141,6 +141,11 @@ bool hb_elf_image_has_dwarf(const struct hb_elf_image *image)
 	return image->dwarf && dwarf_get_units(image->dwarf, NULL, &unit, NULL, &type, NULL, NULL) == 0;
 }
 
+struct Dwarf *hb_elf_image_dwarf(const struct hb_elf_image *image)
+{
+	return image->dwarf;
+}
+
 bool hb_elf_image_is_relocatable(const struct hb_elf_image *image)
 {
 	return image->header.e_type == ET_DYN;
@@ -286,7 +291,7 @@ struct hb_error *hb_elf_image_objects(const struct hb_elf_image *image,
 
 /* A location that is one fixed address. Go writes it as a plain block even in DWARF 5, where libdw does not take that
  * for a location (cmd/internal/dwarf/dwarf.go, DW_ABRV_VARIABLE: DW_FORM_block1, 1.18-1.27). */
-static bool fixed_address(Dwarf_Die *die, uint64_t *ret)
+bool hb_dwarf_fixed_address(void *die, uint64_t *ret)
 {
 	Dwarf_Attribute attribute, address;
 	Dwarf_Block block;
@@ -346,7 +351,7 @@ static bool read_variable(Dwarf_Die *die, struct hb_dwarf_variable *ret)
 	Dwarf_Die type;
 	Dwarf_Word size;
 	/* A C definition may refer to an earlier declaration for its name: dwarf_attr_integrate follows that. */
-	if (!fixed_address(die, &ret->addr) || !dwarf_attr_integrate(die, DW_AT_name, &attribute))
+	if (!hb_dwarf_fixed_address(die, &ret->addr) || !dwarf_attr_integrate(die, DW_AT_name, &attribute))
 		return false;
 	ret->name = dwarf_formstring(&attribute);
 	if (!ret->name || !*ret->name)

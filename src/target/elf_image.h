@@ -41,6 +41,12 @@ struct hb_error *hb_elf_image_objects(const struct hb_elf_image *image,
                                       struct hb_error *(*visit)(void *ctx, const struct hb_elf_symbol *symbol),
                                       void *ctx) HB_MUST_CHECK;
 
+/* libdw's handle of the debug information, NULL when there is none; as long as the image. */
+struct Dwarf *hb_elf_image_dwarf(const struct hb_elf_image *image);
+
+/* The address of a variable (a Dwarf_Die) that has one for good, link-time. */
+bool hb_dwarf_fixed_address(void *die, uint64_t *ret);
+
 struct hb_dwarf_variable {
 	const char *name;      /* "example.org/x/yaml%2ev3.cache", as long as the image */
 	const char *type_name; /* with full import paths; "" unknown */

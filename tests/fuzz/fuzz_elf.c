@@ -1,5 +1,7 @@
-/* Any bytes as the executable's file: sections, symbols, DWARF. The libraries under it only see a file, as in heldby.
+/* Any bytes as the executable's file: sections, symbols, DWARF, and what that says of a Go runtime. The libraries under it
+ * only see a file, as in heldby.
  */
+#include "golang/layout_dwarf.h"
 #include "target/elf_image.h"
 
 #include <string.h>
@@ -18,6 +20,25 @@ static struct hb_error *see_variable(void *ctx, const struct hb_dwarf_variable *
 {
 	*(size_t *)ctx += strlen(variable->name) + strlen(variable->type_name);
 	return NULL;
+}
+
+static void see_layout(const struct hb_elf_image *image)
+{
+	static struct hb_go_layout layout;
+	static struct hb_layout_described described;
+	struct hb_layout_dwarf *dwarf;
+	struct hb_go_special_kinds kinds;
+	uint64_t addr, bytes;
+	if (hb_layout_dwarf_read(image, &dwarf) || !dwarf)
+		return;
+	struct hb_layout_source source = hb_layout_dwarf_source(dwarf);
+	layout = *hb_go_layout(hb_go_newest_minor());
+	described = (struct hb_layout_described){0};
+	hb_layout_describe(&source, &layout, &described);
+	hb_error_destroy(hb_layout_settle(&layout, &described, false));
+	hb_layout_dwarf_special_kinds(dwarf, &kinds);
+	hb_layout_dwarf_variable(dwarf, "runtime.waitReasonStrings", &addr, &bytes);
+	hb_layout_dwarf_destroy(dwarf);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -42,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			free(contents);
 		}
 		(void)*(volatile size_t *)&len;
+		see_layout(image);
 		hb_elf_image_close(image);
 	}
 	hb_error_destroy(err);

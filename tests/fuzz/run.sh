@@ -62,7 +62,8 @@ make_elf_seed() {
 	mkdir -p "$WORK/seeds/elf"
 	printf 'int counter = 3; struct s { int a; char *b; } thing = { 1, "x" }; int main(void) { return counter; }\n' |
 		clang-16 -g -O0 -x c -o "$WORK/seeds/elf/program" - || return 1
-	clang-16 -g -c -x c -o "$WORK/seeds/elf/object" - <<<'int counter = 3;'
+	clang-16 -g -c -x c -o "$WORK/seeds/elf/object" - <<<'int counter = 3;' || return 1
+	clang-16 -c -x assembler -o "$WORK/seeds/elf/runtime" tests/fuzz/runtime.s
 }
 
 fuzz() { # TARGET

@@ -66,6 +66,7 @@ type structLayout struct {
 	exists  bool
 	size    *int64
 	offsets []*int64 // one a field of def
+	widths  []int64  // in bytes, of the fields that exist
 }
 
 // lookUp finds every struct and field of the list in the DWARF of the probe. An entry that the list says the version
@@ -95,7 +96,7 @@ func lookUp(root string, minor int, experiments []string, structs []structDef) (
 	}
 	for i := range structs {
 		def := &structs[i]
-		layout := structLayout{def: def, offsets: make([]*int64, len(def.fields))}
+		layout := structLayout{def: def, offsets: make([]*int64, len(def.fields)), widths: make([]int64, len(def.fields))}
 		t := firstType(types, def.types)
 		expect(def.name, def.in, t != nil)
 		if t != nil {
@@ -105,6 +106,7 @@ func lookUp(root string, minor int, experiments []string, structs []structDef) (
 			}
 			for j, field := range def.fields {
 				layout.offsets[j] = firstOffset(t, field.paths)
+				layout.widths[j] = widthOf(t, field.paths)
 				expect(def.name+"."+field.name, field.in, layout.offsets[j] != nil)
 			}
 		}
@@ -177,30 +179,44 @@ func firstOffset(t *dwarf.StructType, paths []string) *int64 {
 
 // offsetOf follows field names through nested structs.
 func offsetOf(t *dwarf.StructType, path []string) (int64, bool) {
+	field, ok := follow(t, path)
+	if !ok {
+		return 0, false
+	}
+	return field.ByteOffset, true
+}
+
+// follow finds the field that a path through nested structs leads to, at its offset from the outermost struct.
+func follow(t *dwarf.StructType, path []string) (dwarf.StructField, bool) {
 	var offset int64
 	for i, name := range path {
 		field := fieldOf(t, name)
 		if field == nil {
-			return 0, false
+			break
 		}
 		offset += field.ByteOffset
 		if i == len(path)-1 {
-			break
-		}
-		inner := field.Type
-		for {
-			typedef, ok := inner.(*dwarf.TypedefType)
-			if !ok {
-				break
-			}
-			inner = typedef.Type
+			found := *field
+			found.ByteOffset = offset
+			return found, true
 		}
 		var ok bool
-		if t, ok = inner.(*dwarf.StructType); !ok {
-			return 0, false
+		if t, ok = underlying(field.Type).(*dwarf.StructType); !ok {
+			break
 		}
 	}
-	return offset, true
+	return dwarf.StructField{}, false
+}
+
+// underlying is what a type is behind its names.
+func underlying(t dwarf.Type) dwarf.Type {
+	for {
+		typedef, ok := t.(*dwarf.TypedefType)
+		if !ok {
+			return t
+		}
+		t = typedef.Type
+	}
 }
 
 func fieldOf(t *dwarf.StructType, name string) *dwarf.StructField {

@@ -1,10 +1,11 @@
-// Layouts writes src/golang/layouts.gen.c: where the fields of the Go runtime's structs are, by Go version.
+// Layouts writes src/golang/layouts.gen.c: where the fields of the Go runtime's structs are, by Go version; and
+// layout_widths.gen.c: how wide those of the newest version are.
 //
 // The structs and fields are those of src/golang/layout_fields.def, the toolchains those of versions.txt. With each
 // toolchain it builds the program in probe/ and looks the fields up in its DWARF; wait reasons and kinds of specials come
 // from the toolchain's own source.
 //
-//	layouts [-v] [-check] [-add go1.28.0] [-o FILE] [-def FILE] [-versions FILE]
+//	layouts [-v] [-check] [-add go1.28.0] [-o FILE] [-widths FILE] [-def FILE] [-versions FILE]
 package main
 
 import (
@@ -23,6 +24,7 @@ func main() {
 		def      = flag.String("def", "src/golang/layout_fields.def", "the `file` that lists structs and fields")
 		versions = flag.String("versions", "tools/layouts/versions.txt", "the `file` that lists toolchains")
 		out      = flag.String("o", "src/golang/layouts.gen.c", "`file` to write; - for standard output")
+		widths   = flag.String("widths", "src/golang/layout_widths.gen.c", "`file` to write with the widths of the newest version's fields")
 		add      = flag.String("add", "", "`toolchain` to add to the list of toolchains first")
 		check    = flag.Bool("check", false, "also compare the patch releases that must agree; write nothing")
 		verbose  = flag.Bool("v", false, "list what each version does not have")
@@ -69,15 +71,21 @@ func main() {
 			}
 		}
 	}
-	text := emit(tables, variants)
-	if *check {
-		if old, err := os.ReadFile(*out); err != nil || !bytes.Equal(old, text) {
-			log.Fatalf("%s is not what the toolchains give; run: make layouts", *out)
+	files := []struct {
+		path string
+		text []byte
+	}{{*out, emit(tables, variants)}, {*widths, emitWidths(tables)}}
+	for _, file := range files {
+		if *check {
+			if old, err := os.ReadFile(file.path); err != nil || !bytes.Equal(old, file.text) {
+				log.Fatalf("%s is not what the toolchains give; run: make layouts", file.path)
+			}
+		} else if err := write(file.path, file.text); err != nil {
+			log.Fatal(err)
 		}
-		return
 	}
-	if err := write(*out, text); err != nil {
-		log.Fatal(err)
+	if *check {
+		return
 	}
 	if *add != "" {
 		if err := list.save(*versions); err != nil {
