@@ -3,10 +3,11 @@
 #include "golang/spans.h"
 
 static struct hb_error *(*const checks[])(const struct hb_confirm *confirm) = {
-        hb_confirm_functions,  hb_confirm_positions, hb_confirm_inlining,     hb_confirm_stack_maps, hb_confirm_stack_objects,
-        hb_confirm_types,      hb_confirm_itabs, hb_confirm_spans,     hb_confirm_classes,      hb_confirm_allocated,  hb_confirm_pointers,
-        hb_confirm_globals,    hb_confirm_specials,  hb_confirm_queues,       hb_confirm_goroutines, hb_confirm_stacks,
-        hb_confirm_processors, hb_confirm_threads,   hb_confirm_wait_reasons,
+        hb_confirm_functions,     hb_confirm_positions, hb_confirm_inlining,     hb_confirm_stack_maps,
+        hb_confirm_stack_objects, hb_confirm_types,     hb_confirm_itabs,        hb_confirm_spans,
+        hb_confirm_classes,       hb_confirm_allocated, hb_confirm_pointers,     hb_confirm_globals,
+        hb_confirm_specials,      hb_confirm_queues,    hb_confirm_goroutines,   hb_confirm_stacks,
+        hb_confirm_processors,    hb_confirm_threads,   hb_confirm_wait_reasons,
 };
 
 /* What every check needs; released by deinit. */
@@ -40,17 +41,20 @@ static void say(const struct hb_go *go)
 	const struct hb_go_newer *newer = go->newer;
 	unsigned newest = hb_go_newest_minor(), n = hb_countof(checks);
 	if (newer->has_dwarf)
-		hb_notes_add(go->notes,
-		             "%s is newer than any that heldby knows (newest: Go 1.%u): where its runtime keeps things was "
-		             "read from its debug information, and %u checks of it agree; what it does in a new way is not "
-		             "known",
-		             go->version.text, newest, n);
+		hb_notes_add(
+		        go->notes,
+		        "%s is newer than any that heldby knows (newest: Go 1.%u): where its runtime keeps things was "
+		        "read from its debug information, and %u checks of it agree; what it does in a new way is not "
+		        "known",
+		        go->version.text, newest, n);
 	else
-		hb_notes_add(go->notes,
-		             "%s is newer than any that heldby knows (newest: Go 1.%u): its runtime was read with the layout "
-		             "of Go 1.%u, corrected by %u of its own type descriptors, and %u checks of it agree; what it "
-		             "does in a new way is not known",
-		             go->version.text, newest, newest, newer->described.count, n);
+		hb_notes_add(
+		        go->notes,
+		        "%s is newer than any that heldby knows (newest: Go 1.%u): its runtime was read with the "
+		        "layout "
+		        "of Go 1.%u, corrected by %u of its own type descriptors, and %u checks of it agree; what it "
+		        "does in a new way is not known",
+		        go->version.text, newest, newest, newer->described.count, n);
 }
 
 struct hb_error *hb_go_confirm(const struct hb_go *go)

@@ -72,8 +72,12 @@ static const struct {
 	const char *name;
 	uint8_t flag; /* has these */
 } known_functions[] = {
-        {"runtime.goexit", HB_FUNC_TOPFRAME}, {"runtime.mstart", HB_FUNC_TOPFRAME}, {"runtime.mcall", HB_FUNC_SPWRITE},
-        {"runtime.mallocgc", 0},              {"runtime.gopark", 0},               {"runtime.main", 0},
+        {"runtime.goexit", HB_FUNC_TOPFRAME},
+        {"runtime.mstart", HB_FUNC_TOPFRAME},
+        {"runtime.mcall", HB_FUNC_SPWRITE},
+        {"runtime.mallocgc", 0},
+        {"runtime.gopark", 0},
+        {"runtime.main", 0},
 };
 
 struct hb_error *hb_confirm_functions(const struct hb_confirm *confirm)
@@ -218,8 +222,8 @@ static struct hb_error *check_maps(const struct hb_confirm *confirm, const struc
 	if (!addr)
 		return NULL;
 	if (!hb_snapshot_u32(confirm->go->snapshot, addr + layout->stackmap.n, &ret->n) ||
-	    !hb_snapshot_u32(confirm->go->snapshot, addr + layout->stackmap.nbit, &ret->words) ||
-	    ret->n > UINT16_MAX || (uint64_t)ret->words * 8 > bytes)
+	    !hb_snapshot_u32(confirm->go->snapshot, addr + layout->stackmap.nbit, &ret->words) || ret->n > UINT16_MAX ||
+	    (uint64_t)ret->words * 8 > bytes)
 		return hb_disagrees("the stack maps of function %s make no sense", func->name);
 	uint64_t each = ((uint64_t)ret->words + 7) / 8;
 	const uint8_t *bits = hb_snapshot_at(confirm->go->snapshot, addr + layout->stackmap.bytedata, ret->n * each);
@@ -253,7 +257,8 @@ static struct hb_error *check_stack_maps(const struct hb_confirm *confirm, const
 		if (hb_go_pcvalue(func, func->pcsp, func->entry + (func->end - func->entry) * i / MAX_PCS, &delta))
 			most = hb_max(most, delta);
 	TRY(check_maps(confirm, func, FUNCDATA_LOCALS, func->pcsp ? (uint64_t)most : UINT64_MAX, &locals));
-	TRY(check_maps(confirm, func, FUNCDATA_ARGS, func->args < 0 ? UINT64_MAX : (uint64_t)(uint32_t)func->args, &args));
+	TRY(check_maps(confirm, func, FUNCDATA_ARGS, func->args < 0 ? UINT64_MAX : (uint64_t)(uint32_t)func->args,
+	               &args));
 	if (locals.n && args.n && locals.n != args.n)
 		return hb_disagrees("function %s has %u stack maps for its locals and %u for its arguments", func->name,
 		                    locals.n, args.n);
@@ -280,10 +285,9 @@ static struct hb_error *check_object(const struct hb_confirm *confirm, const str
 	    pointers <= 0 || pointers > size || pointers % 8)
 		return hb_disagrees("the variables on the stack of function %s make no sense", func->name);
 	*end = offset + size;
-	const uint8_t *mask = hb_snapshot_at(confirm->go->snapshot,
-	                                     confirm->module->rodata +
-	                                             hb_load_u32(record + layout->stack_object.gcdataoff),
-	                                     ((uint64_t)words + 7) / 8);
+	const uint8_t *mask = hb_snapshot_at(
+	        confirm->go->snapshot, confirm->module->rodata + hb_load_u32(record + layout->stack_object.gcdataoff),
+	        ((uint64_t)words + 7) / 8);
 	if (!mask || !(mask[(words - 1) / 8] >> (words - 1) % 8 & 1) || !padding_is_clear(mask, words))
 		return hb_disagrees("the pointers of a variable on the stack of function %s make no sense", func->name);
 	return NULL;

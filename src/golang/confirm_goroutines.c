@@ -58,6 +58,22 @@ static bool has_sudogs(const struct hb_confirm *confirm, const struct hb_gorouti
 	       (hb_snapshot_u64(confirm->go->snapshot, g->waiting + confirm->layout->sudog.g, &back) && back == g->g);
 }
 
+/* runtime/runtime2.go _defer, 1.18-1.27: records of frames on the stack, outwards. */
+static bool has_defers(const struct hb_confirm *confirm, const struct hb_goroutine *g)
+{
+	enum { MAX_RECORDS = 1 << 16 };
+	const struct hb_go_layout *layout = confirm->layout;
+	uint64_t defer = g->status == HB_G_WAITING ? g->defer : 0, sp, before = 0;
+	for (unsigned n = 0; defer && n < MAX_RECORDS; n++) {
+		if (!hb_snapshot_u64(confirm->go->snapshot, defer + layout->defer.sp, &sp) || sp < g->sp ||
+		    sp > g->stack_hi || sp < before ||
+		    !hb_snapshot_u64(confirm->go->snapshot, defer + layout->defer.link, &defer))
+			return false;
+		before = sp;
+	}
+	return !defer;
+}
+
 static struct hb_error *check_goroutine(const struct hb_confirm *confirm, const struct hb_goroutine *g, void *ctx)
 {
 	if (!g->id || g->id >> 48)
@@ -72,6 +88,8 @@ static struct hb_error *check_goroutine(const struct hb_confirm *confirm, const 
 		return hb_disagrees("goroutine %" PRIu64 " was started by goroutine %" PRIu64, g->id, g->parent_id);
 	if (!has_sudogs(confirm, g))
 		return hb_disagrees("what goroutine %" PRIu64 " waits with is of another goroutine", g->id);
+	if (!has_defers(confirm, g))
+		return hb_disagrees("the deferred calls of goroutine %" PRIu64 " are not of its frames", g->id);
 	return NULL;
 }
 
@@ -146,7 +164,8 @@ struct hb_error *hb_confirm_stacks(const struct hb_confirm *confirm)
 	struct stacks stacks = {0};
 	TRY(each_goroutine(confirm, check_stack, &stacks));
 	if (stacks.wrong > stacks.walked / 64)
-		return hb_disagrees("the stacks of %" PRIu64 " of %" PRIu64 " goroutines do not lead to where they were started",
+		return hb_disagrees("the stacks of %" PRIu64 " of %" PRIu64
+		                    " goroutines do not lead to where they were started",
 		                    stacks.wrong, stacks.walked);
 	return NULL;
 }
@@ -163,8 +182,8 @@ static const struct {
         {"runtime.chansend", "chan send"},
         {"runtime.selectgo", "select"}, /* runtime/select.go */
         {"runtime.block", "select (no cases)"},
-        {"time.Sleep", "sleep"},            /* runtime/time.go */
-        {"runtime.netpollblock", "IO wait"}, /* runtime/netpoll.go */
+        {"time.Sleep", "sleep"},                           /* runtime/time.go */
+        {"runtime.netpollblock", "IO wait"},               /* runtime/netpoll.go */
         {"sync.runtime_notifyListWait", "sync.Cond.Wait"}, /* runtime/sema.go */
 };
 
@@ -249,7 +268,8 @@ static struct hb_error *check_timers(const struct hb_confirm *confirm, uint64_t 
 		return NULL;
 	for (uint64_t i = 0; i < hb_min(n, (uint64_t)SAMPLE); i++) {
 		if (!hb_snapshot_u64(snapshot, heap + i * each + layout->timer_when.when, &when) ||
-		    !hb_snapshot_u64(snapshot, heap + (i ? (i - 1) / 4 : 0) * each + layout->timer_when.when, &before) ||
+		    !hb_snapshot_u64(snapshot, heap + (i ? (i - 1) / 4 : 0) * each + layout->timer_when.when,
+		                     &before) ||
 		    !hb_snapshot_u64(snapshot, heap + i * each + layout->timer_when.timer, &timer) || when < before ||
 		    !hb_snapshot_u64(snapshot, timer + layout->timer.ts, &back) || back != timers)
 			return NULL;

@@ -23,7 +23,8 @@ struct hb_error *hb_confirm_types(const struct hb_confirm *confirm)
 		named += !strcmp(type->name + 1, types->list[type->elem].name);
 	}
 	if (pointers < 16 || named < pointers - pointers / 64)
-		return hb_disagrees("%u of %u types of pointers do not point to what they say", pointers - named, pointers);
+		return hb_disagrees("%u of %u types of pointers do not point to what they say", pointers - named,
+		                    pointers);
 	return NULL;
 }
 
@@ -39,8 +40,7 @@ static bool is_itab(const struct hb_confirm *confirm, uint64_t itab)
 	    !hb_snapshot_u32(snapshot, itab + layout->itab.hash, &hash))
 		return false;
 	const struct hb_type *of = &confirm->types->list[hb_types_find(confirm->types, inter)];
-	return of->kind == HB_KIND_INTERFACE &&
-	       confirm->types->list[hb_types_find(confirm->types, type)].hash == hash;
+	return of->kind == HB_KIND_INTERFACE && confirm->types->list[hb_types_find(confirm->types, type)].hash == hash;
 }
 
 /* The linker lists the itabs that it makes: moduledata.itablinks up to 1.26, then they follow the types. */
@@ -58,7 +58,8 @@ struct hb_error *hb_confirm_itabs(const struct hb_confirm *confirm)
 		return NULL;
 	}
 	if (layout->moduledata.itaboffset == HB_ABSENT || layout->moduledata.itabsize == HB_ABSENT)
-		return (confirm->go->newer && confirm->go->newer->has_dwarf) ? NULL : hb_disagrees("its itabs were not found");
+		return (confirm->go->newer && confirm->go->newer->has_dwarf) ? NULL
+		                                                             : hb_disagrees("its itabs were not found");
 	if (!hb_snapshot_u64(snapshot, moduledata + layout->moduledata.itaboffset, &offset) ||
 	    !hb_snapshot_u64(snapshot, moduledata + layout->moduledata.itabsize, &size))
 		return hb_disagrees("the list of its itabs cannot be read");
@@ -85,7 +86,8 @@ static struct hb_error *add_span(const struct hb_confirm *confirm, const uint8_t
 {
 	const struct hb_go_layout *layout = confirm->layout;
 	uint8_t state = span[layout->mspan.state];
-	uint64_t start = hb_load_u64(span + layout->mspan.start_addr), npages = hb_load_u64(span + layout->mspan.npages);
+	uint64_t start = hb_load_u64(span + layout->mspan.start_addr),
+	         npages = hb_load_u64(span + layout->mspan.npages);
 	uint64_t first, last;
 	if (state > MANUAL)
 		return hb_disagrees("the state of a heap span is %u", state);
@@ -116,7 +118,8 @@ static struct hb_error *check_pages_in_use(const struct hb_confirm *confirm, con
 		return NULL;
 	uint64_t found = tally->pages[IN_USE];
 	if ((found > counted ? found - counted : counted - found) > found / 16 + 64)
-		return hb_disagrees("its heap spans have %" PRIu64 " pages in use, and it counts %" PRIu64, found, counted);
+		return hb_disagrees("its heap spans have %" PRIu64 " pages in use, and it counts %" PRIu64, found,
+		                    counted);
 	return NULL;
 }
 
@@ -127,7 +130,8 @@ struct hb_error *hb_confirm_spans(const struct hb_confirm *confirm)
 	uint64_t data, len;
 	const uint8_t *list = NULL;
 	if (!hb_snapshot_u32(snapshot, confirm->go->mheap + confirm->layout->mheap.sweepgen, &tally.sweepgen) ||
-	    !hb_snapshot_slice(snapshot, confirm->go->mheap + confirm->layout->mheap.allspans, MAX_SPANS, &data, &len) ||
+	    !hb_snapshot_slice(snapshot, confirm->go->mheap + confirm->layout->mheap.allspans, MAX_SPANS, &data,
+	                       &len) ||
 	    !(list = hb_snapshot_at(snapshot, data, len * 8)))
 		return hb_disagrees("the list of heap spans cannot be read");
 	for (uint64_t i = 0; i < len; i++) {
@@ -147,7 +151,8 @@ struct hb_error *hb_confirm_spans(const struct hb_confirm *confirm)
 /* All spans of a size class have slots of one size and the same number of pages (runtime/sizeclasses.go,
  * internal/runtime/gc/sizeclasses.go), larger classes larger ones; and as many slots as there is room for: behind them come
  * the pointer bitmap (1.22+) and the inline mark bits (1.26+). */
-struct class {
+struct class
+{
 	uint64_t elem_size;
 	uint32_t npages;
 };
@@ -182,7 +187,8 @@ struct hb_error *hb_confirm_classes(const struct hb_confirm *confirm)
 		TRY(check_class(confirm, &confirm->heap->spans[i], classes));
 	for (size_t i = 1; i < hb_countof(classes); i++) {
 		if (classes[i].elem_size && classes[i].elem_size <= before)
-			return hb_disagrees("slots of heap spans of class %zu have %" PRIu64 " bytes, those of a smaller one %" PRIu64,
+			return hb_disagrees("slots of heap spans of class %zu have %" PRIu64
+			                    " bytes, those of a smaller one %" PRIu64,
 			                    i, classes[i].elem_size, before);
 		before = hb_max(before, classes[i].elem_size);
 	}
@@ -199,32 +205,47 @@ static uint32_t count_allocated(const struct hb_heap *heap, const struct hb_span
 	return n;
 }
 
+/* Those that may be in the middle of an allocation. Where registers are not known, each may be. */
+static size_t threads_at_work(const struct hb_snapshot *snapshot)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < snapshot->nthreads; i++)
+		n += !snapshot->threads[i].has_registers || !snapshot->threads[i].registers.in_syscall;
+	return n;
+}
+
 /* The allocator counts what it hands out, and so does the sweeper what it leaves (runtime/mheap.go allocCount, 1.18-1.27).
  * Of unswept spans the count is of before. A thread may be between the two steps in one span. */
 struct hb_error *hb_confirm_allocated(const struct hb_confirm *confirm)
 {
 	const struct hb_go_layout *layout = confirm->layout;
-	uint64_t spans = 0, wrong = 0;
+	uint64_t spans = 0, wrong = 0, nameless = 0;
 	for (uint32_t i = 0; i < confirm->heap->nspans; i++) {
 		const struct hb_span *span = &confirm->heap->spans[i];
 		const uint8_t *at = hb_snapshot_at(confirm->go->snapshot, span->mspan, layout->mspan.size);
+		/* A large object gets its type as soon as its memory is clear (runtime/mbitmap.go heapSetTypeLarge, 1.22-1.27). */
+		nameless += span->kind == HB_SPAN_LARGE && hb_heap_allocated(confirm->heap, span->first_slot) &&
+		            !hb_heap_mask(confirm->heap, span->large_type);
 		if (!at || hb_load_u16(at + layout->mspan.freeindex) > span->nelems)
 			return hb_disagrees("a heap span of %u slots says that none is free below %u", span->nelems,
 			                    at ? hb_load_u16(at + layout->mspan.freeindex) : 0);
 		/* The end of the last slot, or of its pages (1.22). */
-		uint64_t limit = layout->mspan.limit == HB_ABSENT ? 0 : hb_load_u64(at + layout->mspan.limit) - span->base;
+		uint64_t limit =
+		        layout->mspan.limit == HB_ABSENT ? 0 : hb_load_u64(at + layout->mspan.limit) - span->base;
 		if (limit && !span->user_arena && span->span_class >> 1 &&
 		    (limit < span->nelems * span->elem_size || limit > (uint64_t)span->npages * PAGE))
-			return hb_disagrees("a heap span of %u slots of %" PRIu64 " bytes has another limit", span->nelems,
-			                    span->elem_size);
+			return hb_disagrees("a heap span of %u slots of %" PRIu64 " bytes has another limit",
+			                    span->nelems, span->elem_size);
 		if (span->unswept || layout->mspan.alloc_count == HB_ABSENT)
 			continue;
 		spans++;
 		wrong += count_allocated(confirm->heap, span) != hb_load_u16(at + layout->mspan.alloc_count);
 	}
-	if (wrong > confirm->go->snapshot->nthreads + spans / 64)
-		return hb_disagrees("%" PRIu64 " of %" PRIu64 " heap spans count other objects than their bits say", wrong,
-		                    spans);
+	if (nameless > threads_at_work(confirm->go->snapshot))
+		return hb_disagrees("%" PRIu64 " large objects with pointers have no type", nameless);
+	if (wrong > threads_at_work(confirm->go->snapshot))
+		return hb_disagrees("%" PRIu64 " of %" PRIu64 " heap spans count other objects than their bits say",
+		                    wrong, spans);
 	return NULL;
 }
 
@@ -234,8 +255,9 @@ enum { SAMPLE_SLOTS = 1 << 18, MOST_WORDS = 1 << 12 };
 
 struct words {
 	const struct hb_confirm *confirm;
-	uint64_t pointers, bad; /* words that the collector scans and that are not nil; those of them that lead nowhere */
-	uint64_t hidden;        /* words that it does not scan and that hold the address of an object */
+	uint64_t pointers,
+	        bad;     /* words that the collector scans and that are not nil; those of them that lead nowhere */
+	uint64_t hidden; /* words that it does not scan and that hold the address of an object */
 	uint64_t objects, untyped;
 };
 
@@ -304,11 +326,12 @@ struct hb_error *hb_confirm_pointers(const struct hb_confirm *confirm)
 		return hb_disagrees("%" PRIu64 " of %" PRIu64 " objects have no type of the program's", words.untyped,
 		                    words.objects);
 	if (!are_few(words.bad, words.pointers))
-		return hb_disagrees("%" PRIu64 " of %" PRIu64 " pointers in the heap lead nowhere", words.bad, words.pointers);
+		return hb_disagrees("%" PRIu64 " of %" PRIu64 " pointers in the heap lead nowhere", words.bad,
+		                    words.pointers);
 	/* Programs may hide pointers from the collector; that they hide that many says that they do not. */
 	if (words.hidden > 64 + words.pointers / 4)
-		return hb_disagrees("%" PRIu64 " words of the heap hold addresses of objects and are no pointers, %" PRIu64
-		                    " are",
+		return hb_disagrees("%" PRIu64
+		                    " words of the heap hold addresses of objects and are no pointers, %" PRIu64 " are",
 		                    words.hidden, words.pointers);
 	return NULL;
 }
@@ -329,13 +352,27 @@ static struct hb_error *look_at_section(struct words *words, uint64_t start, uin
 	return NULL;
 }
 
+/* The linker's program of pointer bits ends where the section does (runtime/mbitmap.go progToPointerMask, 1.18-1.27): the
+ * number of bits stands before the address of the mask. */
+static struct hb_error *check_extent(const struct hb_confirm *confirm, uint64_t start, uint64_t end, uint32_t mask)
+{
+	uint32_t nbits = 0;
+	if (end < start || !hb_snapshot_u32(confirm->go->snapshot, confirm->module->moduledata + mask, &nbits) ||
+	    nbits != (end - start) / 8)
+		return hb_disagrees("%" PRIu64 " bytes of its data have %u pointer bits", end - start, nbits);
+	return NULL;
+}
+
 struct hb_error *hb_confirm_globals(const struct hb_confirm *confirm)
 {
 	const struct hb_go_module *module = confirm->module;
 	struct words words = {.confirm = confirm};
+	TRY(check_extent(confirm, module->data, module->edata, confirm->layout->moduledata.gcdatamask));
+	TRY(check_extent(confirm, module->bss, module->ebss, confirm->layout->moduledata.gcbssmask));
 	TRY(look_at_section(&words, module->data, module->edata, module->gcdatamask));
 	TRY(look_at_section(&words, module->bss, module->ebss, module->gcbssmask));
 	if (words.pointers < 16 || !are_few(words.bad, words.pointers))
-		return hb_disagrees("%" PRIu64 " of %" PRIu64 " pointers in its data lead nowhere", words.bad, words.pointers);
+		return hb_disagrees("%" PRIu64 " of %" PRIu64 " pointers in its data lead nowhere", words.bad,
+		                    words.pointers);
 	return NULL;
 }

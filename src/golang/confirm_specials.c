@@ -69,7 +69,8 @@ static bool is_weak_handle(const struct hb_confirm *confirm, uint64_t special, u
 	if (span->kind != HB_SPAN_NOSCAN || span->elem_size > 16)
 		return false;
 	/* Objects without pointers need not be in the snapshot. */
-	return !read_word(confirm, handle, &value) || !value || hb_heap_slot(confirm->heap, value) == hb_heap_slot(confirm->heap, object);
+	return !read_word(confirm, handle, &value) || !value ||
+	       hb_heap_slot(confirm->heap, value) == hb_heap_slot(confirm->heap, object);
 }
 
 /* runtime/mprof.go bucket: of kind memProfile, with the stack behind it; its size is that of the object. */
@@ -102,7 +103,8 @@ static struct hb_error *check_special(const struct hb_confirm *confirm, const st
                                       uint32_t kind, uint64_t offset)
 {
 	const struct hb_go_special_kinds *kinds = &confirm->layout->kinds;
-	const uint32_t others[] = {kinds->reachable, kinds->pinner, kinds->check_finalizer, kinds->tinyblock, kinds->bubble};
+	const uint32_t others[] = {kinds->reachable, kinds->pinner, kinds->check_finalizer, kinds->tinyblock,
+	                           kinds->bubble};
 	bool sane = false;
 	if (kind == kinds->finalizer)
 		sane = is_finalizer(confirm, special);
@@ -130,7 +132,8 @@ static struct hb_error *check_span(const struct hb_confirm *confirm, const struc
 			return hb_disagrees("a special record cannot be read");
 		if (offset >= span->nelems * span->elem_size || n > (uint64_t)span->nelems * 64 ||
 		    (n && (offset << 8 | kind) < before))
-			return hb_disagrees("the special records of a heap span of %u slots are not in order", span->nelems);
+			return hb_disagrees("the special records of a heap span of %u slots are not in order",
+			                    span->nelems);
 		before = offset << 8 | kind;
 		TRY(check_special(confirm, span, special, kind, offset));
 		if (!read_word(confirm, special + layout->special.next, &special))
@@ -139,11 +142,19 @@ static struct hb_error *check_span(const struct hb_confirm *confirm, const struc
 	return NULL;
 }
 
+/* Where no span has any, the field may be another. os.Stdin and its like have a finalizer (os/file_unix.go newFile, 1.18-1.24) or
+ * a cleanup (1.25-1.27). */
 struct hb_error *hb_confirm_specials(const struct hb_confirm *confirm)
 {
-	for (uint32_t i = 0; i < confirm->heap->nspans; i++)
-		if (confirm->heap->spans[i].specials)
-			TRY(check_span(confirm, &confirm->heap->spans[i]));
+	bool any = false;
+	for (uint32_t i = 0; i < confirm->heap->nspans; i++) {
+		if (!confirm->heap->spans[i].specials)
+			continue;
+		any = true;
+		TRY(check_span(confirm, &confirm->heap->spans[i]));
+	}
+	if (!any && hb_types_by_name(confirm->types, "os.file", "os"))
+		return hb_disagrees("no object has a special record, though files have");
 	return NULL;
 }
 

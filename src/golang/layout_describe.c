@@ -118,7 +118,8 @@ void hb_layout_describe(const struct hb_layout_source *source, struct hb_go_layo
 		for (size_t i = first + 1; i < end; i++) {
 			struct hb_layout_field field = find_field(source, of, entries[i].go_names);
 			set(layout, i, (uint32_t)field.offset);
-			set(&described->widths, i, field.is_array ? 0 : (uint32_t)hb_min(field.size, (uint64_t)HB_ABSENT));
+			set(&described->widths, i,
+			    field.is_array ? 0 : (uint32_t)hb_min(field.size, (uint64_t)HB_ABSENT));
 		}
 	}
 }
@@ -128,18 +129,53 @@ void hb_layout_describe(const struct hb_layout_source *source, struct hb_go_layo
 /* What no code of heldby's reads: a version may do without it. "name." stands for a whole struct. tests/oracle/
  * run-newer.sh looks for readers of these. */
 static const char *const spare[] = {
-        "moduledata.findfunctab", "moduledata.end",         "moduledata.typedesclen",  "moduledata.itaboffset",
-        "moduledata.itabsize",    "moduledata.textsectmap", "moduledata.typelinks",    "moduledata.itablinks",
-        "moduledata.modulename",  "moduledata.typemap",     "moduledata.pc_header",    "pc_header.",
-        "func.entry_off",         "mheap.size",             "mheap.pages_in_use",
-        "mheap.curarena",         "span_inline_marks.",     "mspan.div_mul",           "mspan.alloc_count",
-        "mspan.limit",            "special_finalizer.fint", "special_finalizer.ot",    "finalizer.fn",
-        "finalizer.arg",          "finalizer.fint",         "finalizer.ot",            "bucket.next",
-        "bucket.allnext",         "bucket.typ",             "bucket.hash",             "mem_record.",
-        "mem_record_cycle.",      "g.stktopsp",             "g.ancestors",             "g.labels",
-        "g.timer",                "m.p",                    "p.size",                  "mcache.size",
-        "mcache.tinyoffset",      "defer.sp",               "defer.pc",                "panic.",
-        "map_type.",              "heap_arena.spans",       "heap_arena.zeroed_base",  "heap_arena.page_use_inline_marks",
+        "moduledata.findfunctab",
+        "moduledata.end",
+        "moduledata.typedesclen",
+        "moduledata.itaboffset",
+        "moduledata.itabsize",
+        "moduledata.textsectmap",
+        "moduledata.typelinks",
+        "moduledata.itablinks",
+        "moduledata.modulename",
+        "moduledata.typemap",
+        "moduledata.pc_header",
+        "pc_header.",
+        "func.entry_off",
+        "mheap.size",
+        "mheap.pages_in_use",
+        "mheap.curarena",
+        "span_inline_marks.",
+        "mspan.div_mul",
+        "mspan.alloc_count",
+        "mspan.limit",
+        "special_finalizer.fint",
+        "special_finalizer.ot",
+        "finalizer.fn",
+        "finalizer.arg",
+        "finalizer.fint",
+        "finalizer.ot",
+        "bucket.next",
+        "bucket.allnext",
+        "bucket.typ",
+        "bucket.hash",
+        "mem_record.",
+        "mem_record_cycle.",
+        "g.stktopsp",
+        "g.ancestors",
+        "g.labels",
+        "g.timer",
+        "m.p",
+        "p.size",
+        "mcache.size",
+        "mcache.tinyoffset",
+        "defer.sp",
+        "defer.pc",
+        "panic.",
+        "map_type.",
+        "heap_arena.spans",
+        "heap_arena.zeroed_base",
+        "heap_arena.page_use_inline_marks",
 };
 
 static bool is_spare(const char *of, const char *name)
@@ -156,14 +192,10 @@ static bool is_spare(const char *of, const char *name)
 static const struct {
 	size_t field, inner;
 } nested[] = {
-        {ENTRY_OF(g.stack), ENTRY_OF(stack)},
-        {ENTRY_OF(g.sched), ENTRY_OF(gobuf)},
-        {ENTRY_OF(p.timers), ENTRY_OF(timers)},
-        {ENTRY_OF(hchan.recvq), ENTRY_OF(waitq)},
-        {ENTRY_OF(hchan.sendq), ENTRY_OF(waitq)},
-        {ENTRY_OF(map_table.groups), ENTRY_OF(map_groups)},
-        {ENTRY_OF(time_timer.timer), ENTRY_OF(timer)},
-        {ENTRY_OF(special_cleanup.fn), ENTRY_OF(cleanup_fn)},
+        {ENTRY_OF(g.stack), ENTRY_OF(stack)},          {ENTRY_OF(g.sched), ENTRY_OF(gobuf)},
+        {ENTRY_OF(p.timers), ENTRY_OF(timers)},        {ENTRY_OF(hchan.recvq), ENTRY_OF(waitq)},
+        {ENTRY_OF(hchan.sendq), ENTRY_OF(waitq)},      {ENTRY_OF(map_table.groups), ENTRY_OF(map_groups)},
+        {ENTRY_OF(time_timer.timer), ENTRY_OF(timer)}, {ENTRY_OF(special_cleanup.fn), ENTRY_OF(cleanup_fn)},
 };
 
 /* The struct that a field is, by its first line; ENTRIES: none that is listed. */
@@ -186,10 +218,18 @@ static bool is_opaque(size_t field)
 static bool may_be_missing(size_t first, bool debug_info)
 {
 	static const size_t without_descriptor[] = {
-	        ENTRY_OF(inlined_call.size),   ENTRY_OF(mheap.size),           ENTRY_OF(heap_arena.size),
-	        ENTRY_OF(special_weak.size),   ENTRY_OF(special_finalizer.size), ENTRY_OF(special_profile.size),
-	        ENTRY_OF(special_cleanup.size), ENTRY_OF(finblock.size),       ENTRY_OF(finalizer.size),
-	        ENTRY_OF(bucket.size),         ENTRY_OF(stackmap.size),        ENTRY_OF(stack_object.size),
+	        ENTRY_OF(inlined_call.size),
+	        ENTRY_OF(mheap.size),
+	        ENTRY_OF(heap_arena.size),
+	        ENTRY_OF(special_weak.size),
+	        ENTRY_OF(special_finalizer.size),
+	        ENTRY_OF(special_profile.size),
+	        ENTRY_OF(special_cleanup.size),
+	        ENTRY_OF(finblock.size),
+	        ENTRY_OF(finalizer.size),
+	        ENTRY_OF(bucket.size),
+	        ENTRY_OF(stackmap.size),
+	        ENTRY_OF(stack_object.size),
 	        ENTRY_OF(itab.size),
 	};
 	if (first == ENTRY_OF(time_timer.size) || is_spare(entries[first].name, ""))
@@ -236,11 +276,11 @@ static struct hb_error *settle_field(const struct settling *settling, size_t fir
 	if (!expected != !width)
 		return unreadable("%s of its %s is of another kind", field->go_names, entries[first].of);
 	if (width != expected)
-		return unreadable("%s of its %s takes %u bytes, not %u", field->go_names, entries[first].of,
-		                  width, expected);
+		return unreadable("%s of its %s takes %u bytes, not %u", field->go_names, entries[first].of, width,
+		                  expected);
 	if (offset >= size || size - offset < width)
-		return unreadable("%s of its %s is at %u, %u bytes of %u", field->go_names, entries[first].of,
-		                  offset, width, size);
+		return unreadable("%s of its %s is at %u, %u bytes of %u", field->go_names, entries[first].of, offset,
+		                  width, size);
 	return NULL;
 }
 

@@ -36,8 +36,8 @@ static bool fields_are_sane(const struct hb_go *go, const struct hb_descriptor *
 		struct hb_field_descriptor field;
 		struct hb_descriptor type;
 		if (!hb_descriptor_field(go, descriptor, i, &field) || !hb_descriptor_name_at(go, field.name).len ||
-		    !hb_descriptor_read(go, field.type, &type) || field.offset < end || field.offset > descriptor->size ||
-		    descriptor->size - field.offset < type.size)
+		    !hb_descriptor_read(go, field.type, &type) || field.offset < end ||
+		    field.offset > descriptor->size || descriptor->size - field.offset < type.size)
 			return false;
 		end = field.offset + type.size;
 	}
@@ -123,8 +123,7 @@ struct hb_error *hb_layout_types_read(const struct hb_snapshot *snapshot, const 
 		return hb_error_nomem();
 	types->module.types = start;
 	types->module.etypes = end;
-	types->go = (struct hb_go){
-	        .snapshot = snapshot, .version = *version, .modules = &types->module, .nmodules = 1};
+	types->go = (struct hb_go){.snapshot = snapshot, .version = *version, .modules = &types->module, .nmodules = 1};
 	TRY(sweep(types));
 	if (types->items.len)
 		*ret = hb_take(types);

@@ -290,7 +290,8 @@ struct hb_error *hb_go_newer_explain(const struct hb_go_newer *newer, const stru
 		return err;
 	struct hb_error *explained = hb_error_create(
 	        HB_ERR_UNSUPPORTED,
-	        "this is a %s program, newer than any that heldby knows (newest: Go 1.%u), and its runtime is not as that "
+	        "this is a %s program, newer than any that heldby knows (newest: Go 1.%u), and its runtime is not as "
+	        "that "
 	        "one's: %s; a newer heldby may know it%s",
 	        version->text, hb_go_newest_minor(), err->message,
 	        newer->has_dwarf ? ""

@@ -9,7 +9,7 @@
 struct hb_go_newer {
 	struct hb_go_layout layout;
 	struct hb_layout_described described;
-	bool has_dwarf; /* described by it; else by type descriptors */
+	bool has_dwarf;                                            /* described by it; else by type descriptors */
 	uint64_t wait_reasons, wait_reasons_size, firstmoduledata; /* link-time addresses; 0: DWARF does not say */
 };
 

@@ -35,7 +35,7 @@ struct hb_go_module {
 struct hb_go {
 	const struct hb_snapshot *snapshot; /* borrowed */
 	const struct hb_go_layout *layout;
-	const struct hb_go_newer *newer;    /* golang/newer.h: the version is newer than any table; else NULL */
+	const struct hb_go_newer *newer; /* golang/newer.h: the version is newer than any table; else NULL */
 	struct hb_go_version version;
 	struct hb_go_module *modules; /* modules[0] is the main program */
 	size_t nmodules;

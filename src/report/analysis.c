@@ -38,8 +38,8 @@ static struct hb_error *read_globals(struct hb_analysis *analysis)
 {
 	const char *path = analysis->options.debug_file;
 	int fd = analysis->snapshot->debug_fd;
-	struct hb_error *err = hb_globals_read_with(analysis->go, analysis->types, analysis->code, fd ? fd : -1,
-	                                            &analysis->globals);
+	struct hb_error *err =
+	        hb_globals_read_with(analysis->go, analysis->types, analysis->code, fd ? fd : -1, &analysis->globals);
 	return err ? hb_error_wrap(err, "%s", path ? path : "naming globals") : NULL;
 }
 

@@ -243,7 +243,8 @@ static struct hb_error *open_debug_file(const char *path, int *ret)
 		return hb_error_create(HB_ERR_USAGE, "cannot open the debug file '%s': %s", path, strerror(errno));
 	*ret = fcntl(fd, F_DUPFD_CLOEXEC, 3);
 	close(fd);
-	return *ret < 0 ? hb_error_create(HB_ERR_IO, "cannot open the debug file '%s': %s", path, strerror(errno)) : NULL;
+	return *ret < 0 ? hb_error_create(HB_ERR_IO, "cannot open the debug file '%s': %s", path, strerror(errno))
+	                : NULL;
 }
 
 static struct hb_error *create_snapshot(struct hb_target *target, const char *debug_file, struct hb_snapshot **ret)

@@ -9,8 +9,8 @@
 #include "snapshot/snapshot.h"
 
 struct hb_capture_options {
-	uint64_t max_pause_ns; /* refuse (HB_ERR_ATTACH, nothing stopped) when the prediction is above; 0 = no limit */
-	bool everything;       /* also pointer-free contents: for `heldby snapshot` */
+	uint64_t max_pause_ns;  /* refuse (HB_ERR_ATTACH, nothing stopped) when the prediction is above; 0 = no limit */
+	bool everything;        /* also pointer-free contents: for `heldby snapshot` */
 	const char *debug_file; /* separate debug information, NULL none; HB_ERR_USAGE when it cannot be opened */
 };
 struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options,

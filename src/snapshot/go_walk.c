@@ -58,8 +58,8 @@ static void want_possible_blocks(struct capture *capture, uint32_t from, uint32_
 	    !hb_go_memory_u64(&memory, module + from, &start) || !hb_go_memory_u64(&memory, module + to, &end))
 		return;
 	for (uint64_t at = (start + 7) & ~UINT64_C(7); at + 8 <= end; at += 8)
-		if (hb_snapshot_u64(capture->snapshot, at, &value) && value >= BLOCK && value % 8 == 0 && !(value >> 47) &&
-		    (value < text || value >= end) && !is_in_arenas(capture, value))
+		if (hb_snapshot_u64(capture->snapshot, at, &value) && value >= BLOCK && value % 8 == 0 &&
+		    !(value >> 47) && (value < text || value >= end) && !is_in_arenas(capture, value))
 			capture_want(capture, value, BLOCK);
 }
 

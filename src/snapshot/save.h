@@ -11,7 +11,7 @@ struct hb_save_options {
 	bool compress;    /* zstd, whatever the name says; a name that ends in .zst is compressed anyway */
 	bool without_exe; /* do not embed the executable's file (names of globals then need it on the other machine) */
 	const char *debug_file; /* of hb_target_save: separate debug information, NULL none */
-	struct hb_bytes auxv; /* the target's auxiliary vector; empty: the parts that debuggers need are worked out */
+	struct hb_bytes auxv;   /* the target's auxiliary vector; empty: the parts that debuggers need are worked out */
 };
 
 /* Writes to a temporary file beside path and renames it at the end: path is whole, old, or not there, never half

@@ -63,7 +63,7 @@ struct hb_snapshot {
 	int exe_fd;         /* the executable's file, or -1 */
 	int debug_fd;       /* its separate debug information; 0: none (it is never standard input) */
 	const char *method; /* "copy" */
-	bool newer_go;      /* what to read was planned for a Go that no table has: hb_go_open checks whether that was right */
+	bool newer_go; /* what to read was planned for a Go that no table has: hb_go_open checks whether that was right */
 	uint64_t pause_ns;
 	uint64_t bytes_copied; /* while stopped */
 	uint64_t unread_bytes; /* of what should have been read */

@@ -76,7 +76,8 @@ static unsigned compare(const struct hb_go_layout *table, const struct hb_go_lay
 				printf("%s.%s is %d, not %d\n", lines[first].of, name, (int)got, (int)expected);
 				differs = true;
 			}
-			if (table->minor == hb_go_newest_minor() && i != first && expected != HB_ABSENT && width != known) {
+			if (table->minor == hb_go_newest_minor() && i != first && expected != HB_ABSENT &&
+			    width != known) {
 				printf("%s.%s takes %u bytes, not %u\n", lines[first].of, name, width, known);
 				differs = true;
 			}
@@ -157,7 +158,8 @@ int main(int argc, char **argv)
 		if (dwarf)
 			source = hb_layout_dwarf_source(dwarf);
 	} else {
-		check(hb_layout_types_read(snapshot, &go->version, go->modules[0].types, go->modules[0].etypes, &types));
+		check(hb_layout_types_read(snapshot, &go->version, go->modules[0].types, go->modules[0].etypes,
+		                           &types));
 		if (types)
 			source = hb_layout_types_source(types);
 	}

@@ -99,7 +99,8 @@ static bool field(void *ctx, uint64_t of, const char *name, size_t len, struct h
 		const char *dot = strchr(lines[i].go_names, '.');
 		if (program->missing[i])
 			continue;
-		if (dot && !(of & INNER) && (size_t)(dot - lines[i].go_names) == len && !memcmp(lines[i].go_names, name, len)) {
+		if (dot && !(of & INNER) && (size_t)(dot - lines[i].go_names) == len &&
+		    !memcmp(lines[i].go_names, name, len)) {
 			*ret = (struct hb_layout_field){.size = 64, .inner = of | INNER};
 			return true;
 		}
@@ -242,9 +243,9 @@ static void test_nested(void **state)
 /* Without debug information, structs outside the heap are not described: those of the table are taken. */
 static void test_type_descriptors(void **state)
 {
-	static const char *const outside[] = {"mheap",   "bucket",       "special_finalizer", "stackmap",
-	                                      "itab",    "stack_object", "special_profile",   "finblock",
-	                                      "special_cleanup", "finalizer", "inlined_call", "special_weak"};
+	static const char *const outside[] = {
+	        "mheap",           "bucket",   "special_finalizer", "stackmap",  "itab",         "stack_object",
+	        "special_profile", "finblock", "special_cleanup",   "finalizer", "inlined_call", "special_weak"};
 	struct program program;
 	program_init(&program);
 	for (size_t i = 0; i < sizeof(outside) / sizeof(outside[0]); i++)
@@ -295,11 +296,16 @@ static void test_fixed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(test_newest_describes_itself), cmocka_unit_test(test_fields_move),
-	        cmocka_unit_test(test_other_names),             cmocka_unit_test(test_paths),
-	        cmocka_unit_test(test_what_nobody_reads),       cmocka_unit_test(test_widths),
-	        cmocka_unit_test(test_nested),                  cmocka_unit_test(test_type_descriptors),
-	        cmocka_unit_test(test_what_comes_back),         cmocka_unit_test(test_fixed),
+	        cmocka_unit_test(test_newest_describes_itself),
+	        cmocka_unit_test(test_fields_move),
+	        cmocka_unit_test(test_other_names),
+	        cmocka_unit_test(test_paths),
+	        cmocka_unit_test(test_what_nobody_reads),
+	        cmocka_unit_test(test_widths),
+	        cmocka_unit_test(test_nested),
+	        cmocka_unit_test(test_type_descriptors),
+	        cmocka_unit_test(test_what_comes_back),
+	        cmocka_unit_test(test_fixed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
