@@ -12,10 +12,25 @@ enum {
 	LOOK_AHEAD = 16, /* claims whose slot is being fetched; then HB_INFLIGHT − LOOK_AHEAD whose object is */
 };
 
+/* runtime/malloc.go computeRZlog, redZoneSize from 1.24 on (1.18-1.27): from 64 - 16 bytes in steps of two to 64 KB - 1 KB. */
+static uint64_t redzone(uint64_t bytes)
+{
+	static const uint16_t most[] = {64 - 16, 128 - 32, 512 - 64, 4096 - 128, (1 << 14) - 256, (1 << 15) - 512, 64512};
+	unsigned i = 0;
+	while (i < hb_countof(most) && bytes > most[i])
+		i++;
+	return UINT64_C(16) << i;
+}
+
 bool hb_typer_is_class_of(const struct hb_typer *typer, uint64_t bytes, uint64_t slot_size)
 {
 	if (bytes > slot_size)
 		return false;
+	if (typer->redzones) {
+		bytes += redzone(bytes);
+		if (bytes > slot_size)
+			return false;
+	}
 	if (slot_size <= MAX_SMALL)
 		return bytes > typer->smaller_class[slot_size / 8];
 	return slot_size - bytes < 1u << HB_HEAP_PAGE_SHIFT; /* runtime/malloc.go: large objects are whole pages */

@@ -142,6 +142,7 @@ struct hb_typer {
 	uint32_t *state; /* by slot: type id | how << HB_HOW_SHIFT, so that one access gets both */
 	struct hb_scan scan;
 	uint16_t *smaller_class;        /* by slot size / 8: bytes of the next smaller size class */
+	bool redzones;                  /* built with -asan: every object has bytes behind it that it may not use */
 	HB_VEC(struct hb_shape) shapes; /* by type id */
 	HB_VEC(struct hb_step) steps;
 	HB_VEC(uint8_t) roles;          /* enum hb_role by type id */
