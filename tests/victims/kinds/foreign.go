@@ -39,6 +39,7 @@ func calledBack(handle C.uintptr_t) {
 func parkForeign() {
 	C.keep()
 	pin()
+	parkThreads()
 	if syscall.Pipe(cPipe[:]) != nil {
 		return
 	}
