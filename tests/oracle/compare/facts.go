@@ -45,6 +45,7 @@ type facts struct {
 	goroutines map[uint64]*foundGoroutine
 	roots      map[uint64]uint64 // word to value
 	rootName   map[uint64]string
+	holders    map[string]bool
 	registers  []uint64        // what threads hold
 	threads    []uint64        // addresses of m structs
 	loose      map[uint64]bool // objects that words hold which may not be pointers: see followLoose
@@ -76,7 +77,7 @@ func readFacts(path string) (*facts, error) {
 	}
 	defer file.Close()
 	f := &facts{objects: map[uint64]*found{}, goroutines: map[uint64]*foundGoroutine{}, roots: map[uint64]uint64{},
-		rootName: map[uint64]string{}, samples: map[uint64][]string{}}
+		rootName: map[uint64]string{}, holders: map[string]bool{}, samples: map[uint64][]string{}}
 	in := bufio.NewScanner(file)
 	in.Buffer(nil, 1<<28)
 	for in.Scan() {
@@ -114,6 +115,7 @@ func readFacts(path string) (*facts, error) {
 				f.registers = append(f.registers, parse(w[1], 16))
 			}
 			f.roots[parse(w[0], 16)] = parse(w[1], 16)
+			f.holders[strings.Join(w[3:], " ")] = true
 			f.rootName[parse(w[0], 16)] = strings.Join(w[3:], " ")
 		case "thread":
 			f.threads = append(f.threads, parse(w[0], 16))

@@ -379,7 +379,7 @@ func compareSamples(v *verdict, facts *facts, dumps [3]*dump) {
 	}
 }
 
-// compareTypes: the victim knows what it allocated. Untyped is a loss, another type is a lie.
+// compareTypes: the victim knows what it allocated, and what its timers will call. Untyped is a loss, another type is a lie.
 func compareTypes(v *verdict, facts *facts, path string) {
 	file, err := os.Open(path)
 	fatal(err)
@@ -390,6 +390,10 @@ func compareTypes(v *verdict, facts *facts, path string) {
 		w := strings.SplitN(in.Text(), " ", 3)
 		if len(w) == 2 && w[0] == "goroutines" {
 			compareNumber(v, facts, parse(w[1], 10))
+			continue
+		}
+		if len(w) == 2 && w[0] == "timer" {
+			compareTimer(v, facts, w[1])
 			continue
 		}
 		if len(w) != 3 || w[0] != "type" {
@@ -415,6 +419,14 @@ func compareTypes(v *verdict, facts *facts, path string) {
 		default:
 			v.differ("an object's type is wrong", "%s: %s, it is %s", w[1], f.what, w[2])
 		}
+	}
+}
+
+func compareTimer(v *verdict, facts *facts, callback string) {
+	if facts.holders[callback] {
+		v.agreed["timers"]++
+	} else {
+		v.differ("a pending timer is not found", "%s", callback)
 	}
 }
 

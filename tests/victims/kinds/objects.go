@@ -15,6 +15,8 @@ import (
 	"text/template"
 	"time"
 	"unsafe"
+
+	"heldby/victims/truth"
 )
 
 type node struct {
@@ -210,10 +212,13 @@ func holdObjects() {
 	holdContexts()
 	for i := 0; i < 5; i++ {
 		n := chain(1, "timer")
-		timers = append(timers, time.NewTimer(10*time.Hour), time.AfterFunc(20*time.Hour, func() { n.id++ }))
+		late := func() { n.id++ }
+		truth.Timer(late)
+		timers = append(timers, time.NewTimer(10*time.Hour), time.AfterFunc(20*time.Hour, late))
 		tickers = append(tickers, time.NewTicker(30*time.Hour))
 	}
 	time.AfterFunc(40*time.Hour, chainTimer) // held by the timer heap alone
+	truth.Timer(chainTimer)
 	timers[2].Stop()
 	tickers[3].Stop()
 	r, w, _ := os.Pipe()

@@ -1,5 +1,5 @@
 // Package truth is what a victim knows about itself, for a test to hold against what an examiner sees: the types of
-// objects, and how many goroutines there are.
+// objects, what its timers will call, and how many goroutines there are.
 package truth
 
 import (
@@ -17,7 +17,10 @@ type noted struct {
 	what string
 }
 
-var all []noted
+var (
+	all    []noted
+	timers []string
+)
 
 // Note remembers what the object is that v, a pointer, slice, map or channel, stands for. It must be in the heap, not be
 // empty, and stay alive.
@@ -31,6 +34,11 @@ func Note(v any) {
 	}
 }
 
+// Timer remembers that a timer is pending that will call f.
+func Timer(f func()) {
+	timers = append(timers, runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name())
+}
+
 // Commands are those that a victim with notes obeys: "types" and "count".
 var Commands = []control.Command{{Name: "types", Run: printTypes}, {Name: "count", Run: printCount}}
 
@@ -40,6 +48,11 @@ func printTypes([]byte) {
 		control.PrintUint(uint64(n.addr), 16)
 		control.Print(" ")
 		control.Print(n.what)
+		control.Flush()
+	}
+	for _, name := range timers {
+		control.Print("timer ")
+		control.Print(name)
 		control.Flush()
 	}
 }
