@@ -2,6 +2,10 @@
  *
  * runtime/type.go getGCMask, buildGCMask (1.24+); up to 1.23 long masks are GC programs (KindGCProg), which say nothing
  * that the type does not.
+ *
+ * The masks that reflect.StructOf makes are others than the compiler's: reflect/type.go addTypeBits (1.18-1.27) goes by
+ * kind through all fields, those of the program's own types included, and takes both words of an interface for pointers.
+ * reflect.ArrayOf repeats the mask of its elements. (The groups of maps that reflect makes are structs of its own.)
  */
 #include "golang/type_descriptor.h"
 
@@ -45,6 +49,7 @@ static bool put_mask_bytes(const struct hb_go *go, uint64_t *dst, uint64_t at, u
 struct step {
 	uint64_t type; /* descriptor to write at word `at`; 0: repeat what is there */
 	uint64_t at;
+	bool by_kind;                      /* as reflect.StructOf does */
 	uint64_t stride, ptr_words, count; /* of the repetition */
 };
 struct walk {
@@ -65,7 +70,7 @@ static void repeat(struct walk *walk, const struct step *step)
 	}
 }
 
-static bool push_fields(struct walk *walk, const struct hb_descriptor *type, uint64_t at)
+static bool push_fields(struct walk *walk, const struct hb_descriptor *type, uint64_t at, bool by_kind)
 {
 	for (uint32_t i = 0; i < type->nfields; i++) {
 		struct hb_field_descriptor field;
@@ -76,13 +81,13 @@ static bool push_fields(struct walk *walk, const struct hb_descriptor *type, uin
 		if (!inner.ptr_bytes)
 			continue;
 		if (field.offset % 8 || field.offset > type->size || type->size - field.offset < inner.size ||
-		    !hb_vec_push(&walk->todo, (struct step){.type = field.type, .at = at + field.offset / 8}))
+		    !hb_vec_push(&walk->todo, (struct step){field.type, at + field.offset / 8, .by_kind = by_kind}))
 			return false;
 	}
 	return true;
 }
 
-static bool push_elements(struct walk *walk, const struct hb_descriptor *type, uint64_t at)
+static bool push_elements(struct walk *walk, const struct hb_descriptor *type, uint64_t at, bool by_kind)
 {
 	struct hb_descriptor elem;
 	uint64_t size;
@@ -91,11 +96,18 @@ static bool push_elements(struct walk *walk, const struct hb_descriptor *type, u
 	    type->ptr_bytes != size - elem.size + elem.ptr_bytes)
 		return false;
 	struct step again = {.at = at, .stride = elem.size / 8, .ptr_words = elem.ptr_bytes / 8, .count = type->len};
-	return hb_vec_push(&walk->todo, again) && hb_vec_push(&walk->todo, (struct step){.type = type->elem, .at = at});
+	return hb_vec_push(&walk->todo, again) &&
+	       hb_vec_push(&walk->todo, (struct step){type->elem, at, .by_kind = by_kind});
+}
+
+/* On demand, and up to 1.23 as a program, the masks of reflect's structs are made of those of their fields. */
+static bool is_by_kind(const struct hb_go *go, const struct hb_descriptor *type)
+{
+	return type->kind == HB_KIND_STRUCT && type->mask_is_built && !hb_go_module_of_types(go, type->addr);
 }
 
 /* Writes one type's mask, or puts what it consists of on the list. */
-static bool write_type(struct walk *walk, const struct hb_descriptor *type, uint64_t at)
+static bool write_type(struct walk *walk, const struct hb_descriptor *type, uint64_t at, bool by_kind)
 {
 	uint64_t words = type->ptr_bytes / 8;
 	if (!words)
@@ -106,22 +118,23 @@ static bool write_type(struct walk *walk, const struct hb_descriptor *type, uint
 	case HB_KIND_STRUCT:
 	case HB_KIND_ARRAY:
 		break;
-	case HB_KIND_INTERFACE: /* the type word is never scanned: cmd/compile/internal/types, SetTypeBits */
-		put_bits(walk->mask, at + 1, &(uint64_t){1}, 0, 1);
+	case HB_KIND_INTERFACE: /* the type word is not scanned: cmd/compile/internal/types, SetTypeBits */
+		put_bits(walk->mask, at, &(uint64_t){by_kind ? 3 : 2}, 0, 2);
 		return true;
 	default:
 		put_bits(walk->mask, at, &(uint64_t){1}, 0, 1);
 		return true;
 	}
-	uint64_t gcdata = type->gcdata;
-	if (type->mask_is_built && put_mask_bytes(walk->go, walk->mask, at, gcdata, words))
+	if (!by_kind && type->mask_is_built && put_mask_bytes(walk->go, walk->mask, at, type->gcdata, words))
 		return true;
-	return type->kind == HB_KIND_STRUCT ? push_fields(walk, type, at) : push_elements(walk, type, at);
+	by_kind = by_kind || is_by_kind(walk->go, type);
+	return type->kind == HB_KIND_STRUCT ? push_fields(walk, type, at, by_kind)
+	                                    : push_elements(walk, type, at, by_kind);
 }
 
 static bool walk_type(struct walk *walk, const struct hb_descriptor *type)
 {
-	if (!write_type(walk, type, 0))
+	if (!write_type(walk, type, 0, false))
 		return false;
 	while (walk->todo.len) {
 		struct step step = walk->todo.data[--walk->todo.len];
@@ -131,7 +144,8 @@ static bool walk_type(struct walk *walk, const struct hb_descriptor *type)
 			continue;
 		}
 		if (++walk->steps > MAX_STEPS || walk->todo.len > MAX_TODO ||
-		    !hb_descriptor_read(walk->go, step.type, &inner) || !write_type(walk, &inner, step.at))
+		    !hb_descriptor_read(walk->go, step.type, &inner) ||
+		    !write_type(walk, &inner, step.at, step.by_kind))
 			return false;
 	}
 	return true;

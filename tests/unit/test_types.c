@@ -434,6 +434,55 @@ static void test_made_by_reflect(void **state)
 	types_deinit(&f);
 }
 
+/* reflect.StructOf takes both words of an interface for pointers, all the way down; reflect.ArrayOf repeats a mask. */
+static void test_interfaces_made_by_reflect(void **state)
+{
+	struct types_fixture f;
+	types_init(&f, 26);
+	struct basics b = make_basics(&f);
+	uint64_t unread = ELSEWHERE_START + ELSEWHERE_BYTES - 64, second = types_mask(&f, "\2", 1);
+	f.regions[1].pages[ELSEWHERE_BYTES / HB_PAGE_SIZE - 1] = HB_PAGE_UNREAD;
+	uint64_t any = types_make(&f, &(struct made_type){.name = "interface {}",
+	                                                  .size = 16,
+	                                                  .ptr_bytes = 16,
+	                                                  .gcdata = second,
+	                                                  .kind = HB_KIND_INTERFACE});
+	struct made_type box = {.name = "main.box",
+	                        .size = 24,
+	                        .ptr_bytes = 16,
+	                        .gcdata = second,
+	                        .kind = HB_KIND_STRUCT,
+	                        .fields = {{"what", any, 0}, {"n", b.integer, 16}}};
+	uint64_t boxes = types_make(&f, &box);
+	struct made_type made = {.size = 48,
+	                         .ptr_bytes = 40,
+	                         .gcdata = unread,
+	                         .kind = HB_KIND_STRUCT,
+	                         .elsewhere = true,
+	                         .fields = {{NULL, b.integer, 0}, {NULL, any, 8}, {NULL, boxes, 24}}};
+	struct made_type array = {.gcdata = unread, .kind = HB_KIND_ARRAY, .len = 2, .elsewhere = true};
+	uint64_t structs = types_make(&f, &made);
+	made.tflag = 16; /* the runtime makes it of the masks of the fields */
+	uint64_t on_demand = types_make(&f, &made);
+	array.size = 2 * made.size;
+	array.ptr_bytes = made.size + made.ptr_bytes;
+	array.elem = structs;
+	uint64_t of_structs = types_make(&f, &array);
+	array.size = 2 * box.size;
+	array.ptr_bytes = box.size + box.ptr_bytes;
+	array.elem = boxes;
+	uint64_t of_boxes = types_make(&f, &array);
+	struct hb_types *types = read_types(&f);
+	uint64_t all[] = {structs, on_demand, of_structs, of_boxes};
+	uint64_t masks[] = {0x1e, 0x14, 0x1e | 0x1e << 6, 2 | 2 << 3};
+	for (size_t i = 0; i < hb_countof(all); i++) {
+		assert_int_not_equal(hb_types_add(types, all[i]), 0);
+		assert_int_equal(type_at(types, all[i])->mask[0], masks[i]);
+	}
+	hb_types_destroy(types);
+	types_deinit(&f);
+}
+
 /* --- Paths ---------------------------------------------------------------------------------------------------------
  */
 
@@ -519,6 +568,7 @@ int main(void)
 	        cmocka_unit_test(test_mask_of_lying_array),
 	        cmocka_unit_test(test_mask_of_huge_array),
 	        cmocka_unit_test(test_made_by_reflect),
+	        cmocka_unit_test(test_interfaces_made_by_reflect),
 	        cmocka_unit_test(test_paths),
 	        cmocka_unit_test(test_section_with_holes),
 	};

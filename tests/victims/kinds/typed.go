@@ -18,6 +18,8 @@ func holdTyped() {
 		{Name: "Pad", Type: reflect.TypeOf([9]uint64{})},
 		{Name: "Node", Type: pointer},
 		{Name: "Text", Type: reflect.TypeOf("")},
+		{Name: "Any", Type: reflect.TypeOf((*any)(nil)).Elem()}, // reflect takes both words for pointers
+		{Name: "Named", Type: reflect.TypeOf(embedded{})},       // in here, too
 	})
 	v := reflect.New(s)
 	v.Elem().Field(1).Set(reflect.ValueOf(single(1)))
