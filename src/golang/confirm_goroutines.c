@@ -82,7 +82,9 @@ static struct hb_error *check_goroutine(const struct hb_confirm *confirm, const 
 		return hb_disagrees("the stack of goroutine %" PRIu64 " is not in memory for stacks", g->id);
 	if (!has_position(confirm, g))
 		return hb_disagrees("goroutine %" PRIu64 " does not stand in code, on its stack", g->id);
-	if (!is_entry(confirm, g->startpc) || (g->id != 1 && !hb_go_module_of_text(confirm->go, g->gopc)))
+	/* Threads that C made get goroutines that nothing started (runtime/proc.go oneNewExtraM, 1.18-1.27). */
+	if ((g->startpc || g->gopc) &&
+	    (!is_entry(confirm, g->startpc) || (g->id != 1 && !hb_go_module_of_text(confirm->go, g->gopc))))
 		return hb_disagrees("goroutine %" PRIu64 " was not started by code", g->id);
 	if (g->parent_id >> 48 || (g->id == 1 && g->parent_id))
 		return hb_disagrees("goroutine %" PRIu64 " was started by goroutine %" PRIu64, g->id, g->parent_id);

@@ -15,7 +15,8 @@ enum {
 /* runtime/malloc.go computeRZlog, redZoneSize from 1.24 on (1.18-1.27): from 64 - 16 bytes in steps of two to 64 KB - 1 KB. */
 static uint64_t redzone(uint64_t bytes)
 {
-	static const uint16_t most[] = {64 - 16, 128 - 32, 512 - 64, 4096 - 128, (1 << 14) - 256, (1 << 15) - 512, 64512};
+	static const uint16_t most[] = {64 - 16,         128 - 32,        512 - 64, 4096 - 128,
+	                                (1 << 14) - 256, (1 << 15) - 512, 64512};
 	unsigned i = 0;
 	while (i < hb_countof(most) && bytes > most[i])
 		i++;
