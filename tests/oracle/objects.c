@@ -4,6 +4,7 @@
  *   span BASE ELEMSIZE NPAGES NELEMS KIND UNSWEPT
  *   object ADDR SIZE MARKED REACHED OFFSET=VALUE…      each allocated object with the words that the collector scans
  *   what ADDR DESCRIPTION                             its type, as the report would say it
+ *   stopped ADDR                                      only timers that were stopped lead to that object
  *   goroutine G ID STATUS SYSTEM GOPC COMPLETE PRECISE WAIT REASON
  *   frame ID SP PC FUNCTION                           innermost first
  *   live ID SLOT VALUE CONSERVATIVE                   what the stack of a goroutine keeps alive
@@ -47,6 +48,30 @@ static void print_objects(const struct hb_analysis *analysis, const uint64_t *ma
 			fprintf(out, "\nwhat %" PRIx64 " %s\n", addr, what);
 		}
 	}
+}
+
+static void set_slot(uint64_t *bitmap, uint32_t slot)
+{
+	bitmap[slot >> 6] |= UINT64_C(1) << (slot & 63);
+}
+
+/* What would be reached if each p had taken out of its heap of timers those that were stopped. */
+static struct hb_error *print_stopped(const struct hb_analysis *analysis, const uint64_t *marked)
+{
+	const struct hb_heap *heap = analysis->heap;
+	size_t words = ((uint64_t)heap->nslots + 64) / 64;
+	hb_autofree uint64_t *blocked = calloc(words, sizeof(*blocked)), *without = calloc(words, sizeof(*without));
+	if (!blocked || !without)
+		return hb_error_nomem();
+	for (size_t i = 0; i < analysis->timers.list.len; i++)
+		if (analysis->timers.list.data[i].stopped)
+			set_slot(blocked, hb_heap_slot(heap, analysis->timers.list.data[i].addr));
+	TRY(hb_graph_mark_without(heap, &analysis->roots, blocked, without));
+	for (uint32_t slot = 1; slot <= heap->nslots; slot++)
+		if ((marked[slot >> 6] & ~without[slot >> 6]) >> (slot & 63) & 1)
+			fprintf(out, "stopped %" PRIx64 "\n",
+			        hb_heap_slot_addr(&heap->spans[hb_heap_span_of_slot(heap, slot)], slot));
+	return NULL;
 }
 
 struct visitor {
@@ -131,6 +156,7 @@ static struct hb_error *examine(const char *spec)
 	TRY(hb_graph_mark(analysis->heap, &analysis->roots, marked));
 	fprintf(out, "version %s\n", analysis->go->version.text);
 	print_objects(analysis, marked);
+	TRY(print_stopped(analysis, marked));
 	TRY(print_goroutines(analysis));
 	print_roots(&analysis->roots);
 	print_threads(analysis);

@@ -28,7 +28,7 @@ write_module() { # DIR FIRST [GENERATE]
 run_seed() {
 	local AGAIN="tests/oracle/run-random.sh $2 $3"
 	if (($3 % BATCH == BATCH - 1)); then
-		GOMAXPROCS=1 examine "random $2 seed $3, unswept" unswept "$1" "$3"
+		GOMAXPROCS=1 examine "random $2 seed $3, unswept" unswept "$1" "$3" 3000
 	else
 		examine "random $2 seed $3" at_rest "$1" "$3"
 	fi

@@ -49,6 +49,7 @@ type facts struct {
 	registers  []uint64        // what threads hold
 	threads    []uint64        // addresses of m structs
 	loose      map[uint64]bool // objects that words hold which may not be pointers: see followLoose
+	stopped    map[uint64]bool // objects that only stopped timers lead to
 	samples    map[uint64][]string
 	notes      []string
 }
@@ -77,7 +78,7 @@ func readFacts(path string) (*facts, error) {
 	}
 	defer file.Close()
 	f := &facts{objects: map[uint64]*found{}, goroutines: map[uint64]*foundGoroutine{}, roots: map[uint64]uint64{},
-		rootName: map[uint64]string{}, holders: map[string]bool{}, samples: map[uint64][]string{}}
+		rootName: map[uint64]string{}, holders: map[string]bool{}, stopped: map[uint64]bool{}, samples: map[uint64][]string{}}
 	in := bufio.NewScanner(file)
 	in.Buffer(nil, 1<<28)
 	for in.Scan() {
@@ -119,6 +120,8 @@ func readFacts(path string) (*facts, error) {
 			f.rootName[parse(w[0], 16)] = strings.Join(w[3:], " ")
 		case "thread":
 			f.threads = append(f.threads, parse(w[0], 16))
+		case "stopped":
+			f.stopped[parse(w[0], 16)] = true
 		case "sample":
 			stack := strings.Split(rest, "\t")
 			addr, _, _ := strings.Cut(stack[0], " ")

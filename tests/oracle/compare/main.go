@@ -177,6 +177,10 @@ func (v *verdict) garbage(facts *facts, addr uint64, f *found) {
 		v.agreed["garbage"]++
 	case facts.loose[addr]:
 		v.agreed["garbage behind words that may not be pointers"]++
+	case facts.stopped[addr]:
+		// A stopped timer stays in its p's heap until the p gets to cleaning up: runtime/time.go cleantimers, clearDeletedTimers
+		// (1.18-1.22), timers.cleanHead, adjust (1.23+).
+		v.agreed["garbage behind stopped timers"]++
 	default:
 		v.differ("garbage is reached", "%x of %d bytes: %s", addr, f.size, f.what)
 	}
@@ -410,9 +414,11 @@ func compareTypes(v *verdict, facts *facts, path string) {
 			v.differ("a typed object is missing", "%s %s", w[1], w[2])
 		case len(f.pointers) == 0:
 			v.agreed["types without pointers"]++
-		case strings.Contains(strings.ReplaceAll(f.what, " ", ""), strings.ReplaceAll(w[2], " ", "")):
+		case slices.ContainsFunc(strings.Split(w[2], "\t"), func(what string) bool {
+			return strings.Contains(strings.ReplaceAll(f.what, " ", ""), strings.ReplaceAll(what, " ", ""))
+		}):
 			v.agreed["types"]++
-		case f.what == "map" && strings.HasPrefix(w[2], "map["):
+		case f.what == "map" && (strings.HasPrefix(w[2], "map[") || strings.Contains(w[2], "\tmap[")):
 			v.agreed["maps of unknown type"]++
 		case strings.HasPrefix(f.what, "untyped"):
 			v.agreed["types unknown"]++

@@ -101,6 +101,7 @@ func (b *body) goroutine() {
 	if b.oneIn(3) {
 		b.braces("time.AfterFunc(0, func() {", "})", func() {
 			b.s.line("r := %s", fork)
+			b.s.line("_ = r")
 			b.blocks()
 		})
 	} else {

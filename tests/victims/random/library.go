@@ -31,23 +31,23 @@ func (r *Rand) anything() (v any) {
 // FillSyncMap fills a map for goroutines: some of it read, some only written, some deleted.
 func FillSyncMap(r *Rand, v *sync.Map) {
 	for i, n := 0, r.N(60); i < n; i++ {
-		deleted := r.Chance(5)
-		if deleted {
-			r.Quietly()
-		}
 		var key any = r.Text()
 		if r.Chance(2) {
 			key = i
 		}
-		if _, ok := v.Load(key); !ok {
+		if _, has := v.Load(key); has {
+			continue
+		}
+		if r.Chance(5) {
+			r.Quietly()
+			v.Store(key, r.anything())
+			r.Loudly()
+			v.Delete(key)
+		} else {
 			v.Store(key, r.anything())
 		}
 		if r.Chance(20) {
 			v.Range(func(k, v any) bool { return true })
-		}
-		if deleted {
-			v.Delete(key)
-			r.Loudly()
 		}
 	}
 }
@@ -225,7 +225,11 @@ func FillURL(r *Rand, v **url.URL) {
 func FillReflected(r *Rand, v *reflect.Value) { *v = reflect.ValueOf(r.anything()) }
 
 // FillType takes the type of something.
-func FillType(r *Rand, v *reflect.Type) { *v = reflect.TypeOf(r.anything()) }
+func FillType(r *Rand, v *reflect.Type) {
+	r.Quietly()
+	*v = reflect.TypeOf(r.anything())
+	r.Loudly()
+}
 
 // FillUnsafe takes an address that has no type, of the beginning or the middle of an object.
 func FillUnsafe(r *Rand, v *unsafe.Pointer) {

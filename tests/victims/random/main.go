@@ -18,19 +18,31 @@ type Program struct {
 
 var sampled [1]runtime.MemProfileRecord
 
-// Main runs the program of the seed that is the first argument, until it is told to quit. It never returns.
+// Spans that are there for the collector to sweep, so that it is not done at once.
+var spans [][]byte
+
+// Main runs the program of the seed that is the first argument, until it is told to quit. The second argument is a number
+// of spans to hold besides. It never returns.
 func Main(programs ...Program) {
-	var seed uint64
-	if len(os.Args) > 1 {
-		seed, _ = strconv.ParseUint(os.Args[1], 10, 64)
+	seed, n := argument(1), argument(2)
+	for ; n > 0; n-- {
+		spans = append(spans, make([]byte, 8192))
 	}
 	for _, p := range programs {
 		if p.Seed == seed {
 			p.run()
 		}
 	}
-	os.Stderr.WriteString("usage: random SEED, one that this binary was made of\n")
+	os.Stderr.WriteString("usage: random SEED [SPANS], with a seed that this binary was made of\n")
 	os.Exit(2)
+}
+
+func argument(i int) uint64 {
+	if i >= len(os.Args) {
+		return 0
+	}
+	n, _ := strconv.ParseUint(os.Args[i], 10, 64)
+	return n
 }
 
 func (p Program) run() {

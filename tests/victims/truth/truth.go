@@ -26,12 +26,16 @@ var (
 // empty, and stay alive.
 func Note(v any) {
 	value := reflect.ValueOf(v)
-	switch value.Kind() {
-	case reflect.Pointer:
-		all = append(all, noted{value.Pointer(), value.Type().Elem().String()})
-	case reflect.Slice, reflect.Map, reflect.Chan:
-		all = append(all, noted{value.Pointer(), value.Type().String()})
+	what := value.Type()
+	if value.Kind() == reflect.Pointer || value.Kind() == reflect.Slice && value.Cap() == 1 {
+		what = what.Elem() // an array of one is allocated as one of the type
 	}
+	text := what.String()
+	if value.Kind() == reflect.Map && what.Name() != "" {
+		// Nothing in a map tells its type from others with the same keys and elements.
+		text += "\tmap[" + what.Key().String() + "]" + what.Elem().String()
+	}
+	all = append(all, noted{value.Pointer(), text})
 }
 
 // Timer remembers that a timer is pending that will call f.
@@ -39,7 +43,8 @@ func Timer(f func()) {
 	timers = append(timers, runtime.FuncForPC(reflect.ValueOf(f).Pointer()).Name())
 }
 
-// Commands are those that a victim with notes obeys: "types" and "count".
+// Commands are those that a victim with notes obeys: "types" and "count". An object with two types, with a tab between
+// them, may be taken for either.
 var Commands = []control.Command{{Name: "types", Run: printTypes}, {Name: "count", Run: printCount}}
 
 func printTypes([]byte) {
