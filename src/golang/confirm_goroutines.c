@@ -146,13 +146,14 @@ struct stacks {
 	uint64_t walked, wrong;
 };
 
-/* From where it stands a goroutine goes back to the function that it was started with; below that is runtime.goexit. */
+/* From where it stands a goroutine goes back to the function that it was started with; below that is runtime.goexit.
+ * Those of threads that C made were not started. */
 static struct hb_error *check_stack(const struct hb_confirm *confirm, const struct hb_goroutine *g, void *ctx)
 {
 	struct stacks *stacks = ctx;
 	struct walk walk = {0};
 	bool complete = false, precise = false;
-	if (g->status == HB_G_RUNNING || g->status == HB_G_COPYSTACK)
+	if (g->status == HB_G_RUNNING || g->status == HB_G_COPYSTACK || !g->startpc)
 		return NULL;
 	TRY(hb_go_unwind(confirm->go, g, visit_frame, &walk, &complete));
 	TRY(hb_go_scan_stack(confirm->go, g, ignore_pointer, NULL, &precise));
