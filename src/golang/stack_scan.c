@@ -1,5 +1,6 @@
 /* What a goroutine's stack keeps alive. The rules are those of the garbage collector: runtime/mgcmark.go scanstack and
  * scanframeworker, runtime/mgcstack.go (stack objects); 1.18-1.27, docs/stacks.md. */
+#include "golang/gc_program.h"
 #include "golang/stacks.h"
 #include "golang/threads.h"
 #include "golang/unwind.h"
@@ -8,6 +9,7 @@
 struct object {
 	uint64_t addr, size;
 	struct hb_pointer_mask mask; /* no bits: every word may be a pointer */
+	uint64_t program;            /* or a GC program that makes the mask's bits, 0: none */
 	const char *function;
 	bool scanned;
 };
@@ -70,31 +72,40 @@ static void found_masked(struct scan *scan, uint64_t from, struct hb_pointer_mas
 /* --- Stack objects ---------------------------------------------------------------------------------------------------
  */
 
+static void push_object(struct scan *scan, const struct hb_unwinder *frame, struct object object)
+{
+	/* Below sp: the frame is not set up yet. */
+	if (object.addr < frame->sp || object.addr >= scan->stack.end)
+		return;
+	object.function = frame->code->func.name;
+	if (scan->objects.len && scan->objects.data[scan->objects.len - 1].addr > object.addr)
+		scan->unsorted = true;
+	if (!hb_vec_push(&scan->objects, object))
+		scan->nomem = true;
+}
+
 static void add_object(struct scan *scan, const struct hb_unwinder *frame, const uint8_t *record)
 {
 	const struct hb_go_layout *layout = scan->go->layout;
 	int32_t offset = (int32_t)hb_load_u32(record + layout->stack_object.off);
 	int32_t size = (int32_t)hb_load_u32(record + layout->stack_object.bytes);
 	int32_t ptr_bytes = (int32_t)hb_load_u32(record + layout->stack_object.ptr_bytes);
-	uint64_t addr = (offset < 0 ? frame->varp : frame->argp) + (uint64_t)(int64_t)offset;
-	/* Below sp: the frame is not set up yet. */
-	if (size <= 0 || ptr_bytes == 0 || addr < frame->sp || addr >= scan->stack.end)
+	uint64_t gcdata = frame->code->func.module->rodata + hb_load_u32(record + layout->stack_object.gcdataoff);
+	if (size <= 0 || ptr_bytes == 0)
 		return;
-	struct object object = {.addr = addr, .size = (uint32_t)size, .function = frame->code->func.name};
+	struct object object = {
+	        .addr = (offset < 0 ? frame->varp : frame->argp) + (uint64_t)(int64_t)offset,
+	        .size = (uint32_t)size,
+	};
 	/* Up to 1.23, a negative size of the pointer part says that gcdata is a program, not a mask. */
-	if (ptr_bytes > 0) {
+	if (ptr_bytes < 0) {
+		object.program = gcdata;
+		object.mask.words = (uint32_t) - (int64_t)ptr_bytes / 8;
+	} else {
 		object.mask.words = (uint32_t)ptr_bytes / 8;
-		object.mask.bits = hb_snapshot_at(scan->go->snapshot,
-		                                  frame->code->func.module->rodata +
-		                                          hb_load_u32(record + layout->stack_object.gcdataoff),
-		                                  ((uint64_t)object.mask.words + 7) / 8);
+		object.mask.bits = hb_snapshot_at(scan->go->snapshot, gcdata, ((uint64_t)object.mask.words + 7) / 8);
 	}
-	if (!object.mask.bits)
-		object.mask.words = 0;
-	if (scan->objects.len && scan->objects.data[scan->objects.len - 1].addr > addr)
-		scan->unsorted = true;
-	if (!hb_vec_push(&scan->objects, object))
-		scan->nomem = true;
+	push_object(scan, frame, object);
 }
 
 static int by_address(const void *a, const void *b)
@@ -112,6 +123,32 @@ static struct object *object_at(struct scan *scan, uint64_t addr)
 	return addr - object->addr < object->size ? object : NULL;
 }
 
+/* The object's words by the mask that its program makes; false when the program makes none. */
+static bool scan_object_by_program(struct scan *scan, const struct object *object, bool conservative)
+{
+	struct hb_pointer_mask mask = object->mask;
+	uint64_t words = (scan->stack.end - object->addr) / 8; /* whatever the record says */
+	mask.words = (uint32_t)hb_min((uint64_t)mask.words, words);
+	hb_autofree uint8_t *bits = calloc(((size_t)mask.words + 7) / 8 + 1, 1);
+	if (!bits) {
+		scan->nomem = true;
+		return true;
+	}
+	mask.bits = bits;
+	if (!hb_gc_program_run(scan->go->snapshot, object->program, bits, mask.words))
+		return false;
+	found_masked(scan, object->addr, mask, object->function, conservative);
+	return true;
+}
+
+static void scan_object(struct scan *scan, const struct object *object, bool conservative)
+{
+	if (object->mask.bits)
+		found_masked(scan, object->addr, object->mask, object->function, conservative);
+	else if (!object->program || !scan_object_by_program(scan, object, conservative))
+		found_all(scan, object->addr, object->addr + object->size, object->function);
+}
+
 /* Scans the objects that something found so far points to, and those that they point to in turn. What is certain goes
  * first, so that an object is scanned as conservatively reached only if nothing else reaches it. */
 static void scan_objects(struct scan *scan)
@@ -126,10 +163,7 @@ static void scan_objects(struct scan *scan)
 		if (!object || object->scanned)
 			continue;
 		object->scanned = true;
-		if (object->mask.bits)
-			found_masked(scan, object->addr, object->mask, object->function, conservative);
-		else
-			found_all(scan, object->addr, object->addr + object->size, object->function);
+		scan_object(scan, object, conservative);
 	}
 }
 
@@ -140,41 +174,58 @@ static void scan_objects(struct scan *scan)
  * the value that it calls at 0(SP), and whether the results are valid at 32(SP). */
 enum { METHOD_VALUE_FN = 0, METHOD_VALUE_STACK = 8, METHOD_VALUE_ARG_LEN = 16, RESULTS_VALID = 32 };
 
-/* Arguments of a reflect stub. The mask comes from the heap, where it may be lost; then all of it may be pointers. */
-static void scan_reflect_arguments(struct scan *scan, const struct hb_unwinder *frame)
+/* The registers that the stub was called with: the highest of its locals (reflect/asm_amd64.s), an abi.RegArgs
+ * (internal/abi/abi.go, abi_amd64.go: 9 integers, 15 floats, 9 pointers; only the last are scanned); 1.18-1.27. */
+enum { REG_ARGS_SIZE = 272, REG_ARGS_WORDS = 33 };
+static const uint8_t reg_args_mask[] = {0, 0, 0, 0xff, 0x01};
+
+/* How many words of arguments and results the value that a stub calls has, and their mask; false when the value cannot
+ * be read. A mask is in pointer-free memory of the heap, which is not captured of a live process: then it has no bits. */
+static bool reflect_arguments(const struct scan *scan, const struct hb_unwinder *frame, struct hb_pointer_mask *ret)
 {
 	const struct hb_snapshot *snapshot = scan->go->snapshot;
-	const char *name = frame->code->func.name;
 	uint64_t value, valid, fn, stack, arg_len, bits_addr;
 	uint32_t words;
-	if (frame->code->sp_delta == 0)
-		return; /* not started: then it has no arguments */
 	if (!hb_stack_word(&scan->stack, frame->sp, &value) ||
 	    !hb_stack_word(&scan->stack, frame->sp + RESULTS_VALID, &valid) ||
 	    !hb_snapshot_u64(snapshot, value + METHOD_VALUE_FN, &fn) || fn != frame->code->func.entry ||
 	    !hb_snapshot_u64(snapshot, value + METHOD_VALUE_STACK, &stack) ||
 	    !hb_snapshot_u64(snapshot, value + METHOD_VALUE_ARG_LEN, &arg_len) ||
-	    !hb_snapshot_u32(snapshot, stack, &words) || !hb_snapshot_u64(snapshot, stack + 8, &bits_addr)) {
-		enum { SOME_ARGUMENTS = 16 * 8 };
+	    !hb_snapshot_u32(snapshot, stack, &words) || !hb_snapshot_u64(snapshot, stack + 8, &bits_addr))
+		return false;
+	if (!(valid & 0xff))
+		words = (uint32_t)hb_min((uint64_t)words, arg_len / 8);
+	*ret = (struct hb_pointer_mask){hb_snapshot_at(snapshot, bits_addr, ((uint64_t)words + 7) / 8), words};
+	return true;
+}
+
+static void scan_reflect_stub(struct scan *scan, const struct hb_unwinder *frame)
+{
+	enum { SOME_ARGUMENTS = 16 * 8 };
+	const char *name = frame->code->func.name;
+	struct hb_pointer_mask arguments;
+	if (frame->code->sp_delta == 0)
+		return; /* not started: then it has no arguments, and no locals yet */
+	if (!reflect_arguments(scan, frame, &arguments)) {
+		found_all(scan, frame->sp, frame->varp, name);
 		found_all(scan, frame->argp, frame->argp + SOME_ARGUMENTS, name);
 		return;
 	}
-	if (!(valid & 0xff))
-		words = (uint32_t)hb_min((uint64_t)words, arg_len / 8);
-	struct hb_pointer_mask mask = {hb_snapshot_at(snapshot, bits_addr, ((uint64_t)words + 7) / 8), words};
-	if (mask.bits)
-		found_masked(scan, frame->argp, mask, name, false);
+	if (arguments.bits)
+		found_masked(scan, frame->argp, arguments, name, false);
 	else
-		found_all(scan, frame->argp, frame->argp + (uint64_t)words * 8, name);
+		found_all(scan, frame->argp, frame->argp + (uint64_t)arguments.words * 8, name);
+	push_object(scan, frame,
+	            (struct object){.addr = frame->varp - REG_ARGS_SIZE,
+	                            .size = REG_ARGS_SIZE,
+	                            .mask = {reg_args_mask, REG_ARGS_WORDS}});
 }
 
 static void scan_frame_conservatively(struct scan *scan, const struct hb_unwinder *frame)
 {
 	const struct hb_go_func *func = &frame->code->func;
 	found_all(scan, frame->sp, frame->varp, func->name);
-	if (frame->code->kind == HB_FRAME_REFLECT_STUB)
-		scan_reflect_arguments(scan, frame);
-	else if (func->args > 0)
+	if (func->args > 0)
 		found_all(scan, frame->argp, frame->argp + (uint32_t)func->args, func->name);
 }
 
@@ -185,7 +236,7 @@ static bool scan_frame(struct scan *scan, const struct hb_unwinder *frame)
 	if (frame->continuation == 0)
 		return true; /* it never goes on: everything in it is dead */
 	if (code->kind == HB_FRAME_REFLECT_STUB) {
-		scan_frame_conservatively(scan, frame);
+		scan_reflect_stub(scan, frame);
 		return true;
 	}
 	struct hb_frame_maps maps = frame->continuation == frame->pc
@@ -248,14 +299,15 @@ static void scan_defers(struct scan *scan)
 	}
 }
 
-/* The vector registers of a preempted goroutine (1.26+; before, asyncPreempt kept them in its frame): preempt_xreg.go.
- */
+/* The vector registers of a preempted goroutine are outside its stack from 1.26 on; before, asyncPreempt kept them in its
+ * frame. 1.26 does not scan them: it takes them for numbers (runtime/preempt_xreg.go; mgcmark.go scanstack). */
 static void scan_saved_vectors(struct scan *scan)
 {
 	const struct hb_go_layout *layout = scan->go->layout;
 	uint8_t async;
 	uint64_t state;
-	if (layout->g.xregs == HB_ABSENT || layout->xreg_state.size == HB_ABSENT ||
+	enum { SCANS_VECTORS = 27 };
+	if (layout->minor < SCANS_VECTORS || layout->g.xregs == HB_ABSENT || layout->xreg_state.size == HB_ABSENT ||
 	    !hb_snapshot_u8(scan->go->snapshot, scan->goroutine->g + layout->g.async_safe_point, &async) || !async ||
 	    !hb_snapshot_u64(scan->go->snapshot, scan->goroutine->g + layout->g.xregs, &state) || !state)
 		return;

@@ -18,7 +18,7 @@ enum { TOP = CODE_STACK + CODE_REGION };
 
 struct fixture {
 	struct code code;
-	uint64_t goexit, caller, leaf, faults, sigpanic, preempt, jumps;
+	uint64_t goexit, caller, leaf, faults, sigpanic, preempt, jumps, stub;
 	struct hb_goroutine goroutine;
 	uint64_t sp; /* where the next frame is pushed */
 };
@@ -78,7 +78,37 @@ static uint32_t three_objects(struct code *code)
 	return code_rodata(code, &objects, sizeof(objects));
 }
 
-static void set_up(struct fixture *f)
+/* One of four words, all of the caller's locals, whose mask is a program: 1 and 2 are pointers (up to Go 1.23). */
+static uint32_t object_with_program(struct code *code)
+{
+	const uint8_t program[] = {4, 0, 0, 0, 2, 2, 1, 1, 0}; /* length; two bits, 0 1; one bit, 1 */
+	const struct {
+		uint64_t n;
+		struct {
+			int32_t off, size, ptr_bytes;
+			uint32_t gcdataoff;
+		} one;
+	} objects = {1, {-32, 32, -24, code_rodata(code, program, sizeof(program))}};
+	return code_rodata(code, &objects, sizeof(objects));
+}
+
+/* A stub of reflect, whose frame has five words for calls and an abi.RegArgs (reflect/asm_amd64.s). */
+enum { STUB_OUT = 5 * 8, REG_ARGS = 272, STUB_FRAME = STUB_OUT + REG_ARGS + 8 };
+
+static uint64_t reflect_stub(struct code *code)
+{
+	return code_function(
+	        code, &(struct code_function){
+	                      .name = "reflect.makeFuncStub",
+	                      .bytes = BYTES,
+	                      .args = INT32_MIN,
+	                      .flag = HB_FUNC_ASM,
+	                      .pcsp = code_table(code, (struct code_run[]){{0, 4}, {STUB_FRAME, BYTES - 4}, {0}}),
+	                      .funcdata = {0, code_map(code, 2, 0, nothing)},
+	              });
+}
+
+static void set_up_with(struct fixture *f, uint32_t (*objects)(struct code *code))
 {
 	*f = (struct fixture){.sp = TOP - 16}; /* newproc leaves some room above goexit */
 	struct code *code = &f->code;
@@ -88,8 +118,9 @@ static void set_up(struct fixture *f)
 	f->preempt = plain(code, "runtime.asyncPreempt", 0);
 	f->jumps = plain(code, "runtime.gogo", HB_FUNC_SPWRITE);
 	f->leaf = with_locals(code, "main.leaf", 0x1, 0x8, 0, 0);
-	f->caller = with_locals(code, "main.caller", 0x2, 0x0, three_objects(code), 0);
+	f->caller = with_locals(code, "main.caller", 0x2, 0x0, objects(code), 0);
 	f->faults = with_locals(code, "main.faults", 0x1, 0x4, 0, 0x3f);
+	f->stub = reflect_stub(code);
 	code_finish(code);
 	code->go.frame_cache = NULL;
 	f->goroutine = (struct hb_goroutine){.g = CODE_DATA,
@@ -99,6 +130,11 @@ static void set_up(struct fixture *f)
 	                                     .stack_hi = TOP,
 	                                     .thread = -1,
 	                                     .wait_reason = ""};
+}
+
+static void set_up(struct fixture *f)
+{
+	set_up_with(f, three_objects);
 }
 
 /* Pushes a word: a return address, an argument, a saved frame pointer. */
@@ -395,6 +431,95 @@ static void stack_objects_live_while_something_points_to_them(void **state)
 	tear_down(&f);
 }
 
+static void a_large_object_is_described_by_a_program(void **state)
+{
+	struct fixture f;
+	set_up_with(&f, object_with_program);
+	uint64_t caller = two_frames(&f, 0x40, 0x20);
+	code_store(&f.code, f.sp + OUT, caller + 24); /* leaf's live word */
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x10), 0);
+	assert_int_equal(holds(0x18), 1);
+	assert_int_equal(holds(0x20), 1);
+	assert_int_equal(holds(0x28), 0);
+	tear_down(&f);
+}
+
+/* The value that a stub calls, in the heap: makeFuncImpl { fn, stack *bitVector, argLen }. Its function has four words of
+ * arguments and results, two of which are arguments; words 0, 2 and 3 are pointers. */
+static void store_made_function(struct fixture *f, uint64_t value)
+{
+	uint64_t vector = value + 0x100, bits = value + 0x200;
+	code_store(&f->code, value, f->stub);
+	code_store(&f->code, value + 8, vector);
+	code_store(&f->code, value + 16, 16);
+	code_store(&f->code, vector, 4);
+	code_store(&f->code, vector + 8, bits);
+	code_store(&f->code, bits, 0xd);
+}
+
+static void a_reflect_stub_is_described_by_what_it_calls(void **state)
+{
+	struct fixture f;
+	set_up(&f);
+	uint64_t value = CODE_DATA + 0x1000;
+	store_made_function(&f, value);
+	for (uint64_t i = 4; i-- > 0;)
+		push(&f, HEAP + 0x100 + i * 8); /* arguments and results */
+	push(&f, f.goexit + 1);
+	push(&f, 0xfeed);
+	for (uint64_t i = REG_ARGS / 8; i-- > 0;)
+		push(&f, HEAP + 0x200 + i * 8);
+	uint64_t registers = f.sp;
+	push(&f, 0); /* the results are not valid */
+	push(&f, HEAP + 0x800);
+	push(&f, 0);
+	push(&f, 0);
+	push(&f, value);
+	uint64_t stub = f.sp;
+	push(&f, f.stub + 0x20);
+	push_frame(&f, HEAP + 0x30, HEAP + 0x38, HEAP + 0x40, HEAP + 0x48, HEAP + 0x120);
+	park(&f, f.leaf + 0x20);
+	/* The arguments by the mask, no results; nothing of the frame while nothing points to the registers. */
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x100), 1);
+	assert_int_equal(holds(0x108), 0);
+	assert_int_equal(holds(0x110), 0);
+	assert_int_equal(holds(0x800), 0);
+	for (uint64_t i = 0; i < REG_ARGS / 8; i++)
+		assert_int_equal(holds(0x200 + i * 8), 0);
+	code_store(&f.code, stub + 32, 1);
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x110), 1);
+	assert_int_equal(holds(0x118), 1);
+	/* Of the registers, only those that are said to be pointers. */
+	code_store(&f.code, stub - 8 - FRAME + OUT, registers);
+	assert_true(scan(&f)->precise);
+	for (uint64_t i = 0; i < REG_ARGS / 8; i++)
+		assert_int_equal(holds(0x200 + i * 8), i >= 24 && i < 33);
+	/* The mask is lost, then the value. */
+	code_store(&f.code, value + 0x108, 0x10000);
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x108), 2);
+	assert_int_equal(holds(0x200), 0);
+	code_store(&f.code, stub, 0x10000);
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x800), 2);
+	tear_down(&f);
+}
+
+static void a_reflect_stub_that_has_not_started_holds_nothing(void **state)
+{
+	struct fixture f;
+	set_up(&f);
+	push(&f, HEAP + 0x100);
+	push(&f, f.goexit + 1);
+	park(&f, f.stub);
+	assert_true(scan(&f)->precise);
+	assert_int_equal(found.n, 0);
+	tear_down(&f);
+}
+
 static void a_function_that_faulted_goes_on_at_its_deferreturn(void **state)
 {
 	struct fixture f;
@@ -455,6 +580,10 @@ static void vector_registers_of_a_preempted_goroutine(void **state)
 	f.code.regions[1].bytes[layout->g.async_safe_point] = 1;
 	assert_true(scan(&f)->precise);
 	assert_int_equal(holds(0x500), 2);
+	f.code.go.layout = hb_go_layout(26); /* takes them for numbers */
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x500), 0);
+	f.code.go.layout = layout;
 	code_store(&f.code, CODE_DATA + layout->g.xregs, 0x10000); /* not in the snapshot */
 	assert_false(scan(&f)->precise);
 	tear_down(&f);
@@ -600,6 +729,9 @@ int main(void)
 	        cmocka_unit_test(an_answer_from_the_cache_is_the_same),
 	        cmocka_unit_test(a_goroutine_that_never_ran_uses_the_first_map),
 	        cmocka_unit_test(stack_objects_live_while_something_points_to_them),
+	        cmocka_unit_test(a_large_object_is_described_by_a_program),
+	        cmocka_unit_test(a_reflect_stub_is_described_by_what_it_calls),
+	        cmocka_unit_test(a_reflect_stub_that_has_not_started_holds_nothing),
 	        cmocka_unit_test(a_function_that_faulted_goes_on_at_its_deferreturn),
 	        cmocka_unit_test(a_preempted_function_is_scanned_conservatively),
 	        cmocka_unit_test(vector_registers_of_a_preempted_goroutine),
