@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { SCAN_BIT = 0x1000 }; /* runtime/runtime2.go _Gscan, 1.18-1.27 */
 enum { MAX_GOROUTINES = 1 << 30 };
 
 const char *hb_g_status_name(enum hb_g_status status)
@@ -75,7 +74,7 @@ static void read_g(const struct hb_go_layout *layout, uint64_t address, const ui
 	        .parent_id = word(g, layout->g.parent_goid),
 	        .waitsince = (int64_t)word(g, layout->g.waitsince),
 	        .select_done = hb_load_u32(g + layout->g.select_done),
-	        .status = hb_load_u32(g + layout->g.atomicstatus) & ~(uint32_t)SCAN_BIT,
+	        .status = hb_load_u32(g + layout->g.atomicstatus) & ~(uint32_t)HB_G_SCAN,
 	        .wait_reason_number = g[layout->g.waitreason],
 	        .wait_reason = "",
 	        .thread = -1,

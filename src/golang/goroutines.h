@@ -2,7 +2,7 @@
 #pragma once
 #include "golang/runtime.h"
 
-/* runtime/runtime2.go, stable 1.18-1.27 (leaked: 1.26+); the scan bit 0x1000 is removed. */
+/* runtime/runtime2.go, stable 1.18-1.27 (leaked: 1.26+). */
 enum hb_g_status {
 	HB_G_IDLE = 0,
 	HB_G_RUNNABLE = 1,
@@ -15,6 +15,7 @@ enum hb_g_status {
 	HB_G_LEAKED = 10,
 	HB_G_DEADEXTRA = 11,
 };
+enum { HB_G_SCAN = 0x1000 }; /* set beside the status while the collector looks at the goroutine */
 
 struct hb_goroutine {
 	uint64_t g;  /* address of the g struct */

@@ -49,10 +49,25 @@ static bool is_idle(const struct hb_go *go, const struct hb_registers *registers
 	return false;
 }
 
+/* Whether the collector may look at the thread's goroutine at any moment, without the thread having a part in it: the
+ * goroutine has told entersyscall that it leaves Go, or the runtime works for it on the system stack and says so
+ * (runtime/proc.go reentersyscall, casGToWaiting; mgcmark.go scanstack; 1.18-1.27). Then its frames have all that it
+ * needs, and neither C nor the system stack holds anything of Go's. */
+static bool goroutine_stands(const struct hb_go *go, const struct hb_go_thread *thread)
+{
+	uint32_t status;
+	if (!thread->curg || !hb_snapshot_u32(go->snapshot, thread->curg + go->layout->g.atomicstatus, &status))
+		return false;
+	status &= ~(uint32_t)HB_G_SCAN;
+	return status == HB_G_SYSCALL || status == HB_G_WAITING;
+}
+
 static void scan_thread(const struct thread_scan *scan, const struct hb_registers *registers,
                         const struct hb_go_thread *thread)
 {
 	struct hb_go_func func;
+	if (goroutine_stands(scan->go, thread))
+		return;
 	/* Go has no callee-saved registers: in a system call that a Go function makes, no register is live. */
 	bool waits = registers->in_syscall && hb_go_func_at(scan->go, registers->pc, &func);
 	for (unsigned i = 0; !waits && i < registers->ngeneral; i++)

@@ -1,6 +1,7 @@
 /* Goroutines and the threads they run on, from g and m structs made by hand. Real ones are compared with the runtime by
  * tests/oracle/run-goroutines.sh. */
 #include "golang/goroutines.h"
+#include "golang/stacks.h"
 #include "golang/threads.h"
 #include "synthetic_code.h"
 
@@ -250,6 +251,50 @@ static void what_is_missing_is_said(void **state)
 	tear_down(&f);
 }
 
+enum { IN_REGISTER = 0x880000, ON_SYSTEM_STACK = 0x880008 };
+
+struct found {
+	bool in_register, on_system_stack;
+};
+
+static void note_value(void *ctx, const struct hb_stack_pointer *pointer)
+{
+	struct found *found = ctx;
+	found->in_register |= pointer->value == IN_REGISTER;
+	found->on_system_stack |= pointer->value == ON_SYSTEM_STACK;
+}
+
+/* A thread on the stack of its g0, with a goroutine in this status. */
+static struct found scan_system_stack(uint32_t status)
+{
+	struct fixture f;
+	set_up(&f, hb_go_newest_minor());
+	uint64_t g = add_g(&f, 1, status, f.main), sp = CODE_STACK + 8 * STACK_BYTES + 0x800;
+	add_m(&f, 0, g, 100);
+	code_store(&f.code, sp + 8, ON_SYSTEM_STACK);
+	struct hb_thread *thread = add_thread(&f, 100, sp);
+	thread->registers.general[0] = IN_REGISTER;
+	thread->registers.ngeneral = 1;
+	thread->registers.tls_base = TLS;
+	code_store(&f.code, TLS - 8, g);
+	struct hb_goroutines all = read_all(&f);
+	assert_int_not_equal(all.threads[0].m, 0);
+	struct found found = {0};
+	assert_null(hb_go_scan_threads(&f.code.go, &all, note_value, &found));
+	hb_goroutines_deinit(&all);
+	tear_down(&f);
+	return found;
+}
+
+static void a_thread_holds_nothing_whose_goroutine_the_collector_may_scan(void **state)
+{
+	struct found running = scan_system_stack(HB_G_RUNNING), syscall = scan_system_stack(HB_G_SYSCALL),
+	             waiting = scan_system_stack(HB_G_SCAN | HB_G_WAITING);
+	assert_true(running.in_register && running.on_system_stack);
+	assert_false(syscall.in_register || syscall.on_system_stack);
+	assert_false(waiting.in_register || waiting.on_system_stack);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -259,6 +304,7 @@ int main(void)
 	        cmocka_unit_test(threads_are_found_in_three_ways),
 	        cmocka_unit_test(a_thread_of_c_has_no_m),
 	        cmocka_unit_test(what_is_missing_is_said),
+	        cmocka_unit_test(a_thread_holds_nothing_whose_goroutine_the_collector_may_scan),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
