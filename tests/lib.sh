@@ -252,3 +252,19 @@ go_build() {
 	# A copy under a new name, so that a process that runs the old file is left alone.
 	cp "$built" "$out.new" && mv "$out.new" "$out"
 }
+
+# build_victim VERSION VARIANT DIR OUT: VARIANT is normal, stripped, pie or cgo.
+build_victim() {
+	local flags=() cgo=0
+	case $2 in
+	normal) ;;
+	stripped) flags=(-ldflags='-s -w') ;;
+	pie) flags=(-buildmode=pie) ;;
+	cgo) flags=(-ldflags='-s -w') cgo=1 ;;
+	*)
+		echo "    there is no variant '$2'" >&2
+		return 1
+		;;
+	esac
+	CGO_ENABLED=$cgo go_build "$1" "$3" "$4" "${flags[@]}"
+}

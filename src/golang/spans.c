@@ -1,6 +1,7 @@
 #include "golang/spans.h"
 #include "base/progress.h"
 #include "golang/arena_bits.h"
+#include "golang/specials.h"
 #include "golang/types.h"
 #include "golang/user_arenas.h"
 
@@ -217,6 +218,24 @@ static void set_run(uint64_t *bitmap, uint32_t first, uint32_t n)
 		bitmap[at >> 6] |= UINT64_C(1) << (at & 63);
 }
 
+/* An object with a finalizer outlives the sweep that finds it unmarked: the sweep marks it, and queues the finalizer
+ * (runtime/mgcsweep.go sweep, 1.18-1.27). */
+static void set_finalizable(struct reader *reader, const struct hb_span *span)
+{
+	const struct hb_go_layout *layout = reader->layout;
+	uint64_t special = span->specials, offset;
+	uint8_t kind;
+	for (uint64_t n = 0; special && n < (uint64_t)span->nelems * 8 + 8; n++) {
+		if (!hb_snapshot_u8(reader->go->snapshot, special + layout->special.kind, &kind))
+			return;
+		if (kind == layout->kinds.finalizer && hb_go_special_offset(reader->go, special, &offset) &&
+		    offset / span->elem_size < span->nelems)
+			set_run(reader->heap->allocated, span->first_slot + (uint32_t)(offset / span->elem_size), 1);
+		if (!hb_snapshot_u64(reader->go->snapshot, special + layout->special.next, &special))
+			return;
+	}
+}
+
 static void read_allocated(struct reader *reader, struct hb_span *span)
 {
 	const struct hb_go_layout *layout = reader->layout;
@@ -235,6 +254,7 @@ static void read_allocated(struct reader *reader, struct hb_span *span)
 			set_bits(heap->allocated, span->first_slot, bits, span->nelems);
 		if (marks)
 			set_bits(heap->allocated, span->first_slot, marks, hb_min(span->nelems, 63u * 8));
+		set_finalizable(reader, span);
 		return;
 	}
 	const uint8_t *bits = hb_snapshot_at(snapshot, hb_load_u64(at + layout->mspan.alloc_bits), bytes);

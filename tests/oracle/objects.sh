@@ -11,22 +11,6 @@ oracle=$(dirname "$HELDBY")/tests/oracle/oracle-objects
 compare=$WORK/compare
 go_build '' "$ROOT/tests/oracle/compare" "$compare" || exit 1
 
-# build_victim VERSION VARIANT DIR OUT: VARIANT is normal, stripped, pie or cgo.
-build_victim() {
-	local flags=() cgo=0
-	case $2 in
-	normal) ;;
-	stripped) flags=(-ldflags='-s -w') ;;
-	pie) flags=(-buildmode=pie) ;;
-	cgo) flags=(-ldflags='-s -w') cgo=1 ;;
-	*)
-		echo "    there is no variant '$2'" >&2
-		return 1
-		;;
-	esac
-	CGO_ENABLED=$cgo go_build "$1" "$3" "$4" "${flags[@]}"
-}
-
 ask() { # COMMAND [ARGUMENT]: what the victim answers is in victim.out
 	forget_output victim
 	say victim "$*"

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"iter"
 	"net"
 	"reflect"
 	"runtime"
@@ -189,6 +188,7 @@ func fault(p *square) int { return p.side }
 //go:noinline
 func deferInLoop(n int) {
 	for i := 0; i < n; i++ {
+		i := i // before 1.22 a loop has one variable
 		defer func() {
 			if i == 1 {
 				block()
@@ -239,26 +239,4 @@ func inReflection() {
 		method(5)
 	})
 	start(func() { reflect.ValueOf(recurse).Call([]reflect.Value{reflect.ValueOf(2)}) })
-}
-
-func sequence(yield func(int) bool) {
-	for i := 0; yield(i); i++ {
-	}
-}
-
-func inIterators() {
-	start(func() {
-		for i := range sequence {
-			defer func() { i++ }()
-			if i == 2 {
-				block()
-			}
-		}
-	})
-	start(func() {
-		next, stop := iter.Pull(iter.Seq[int](sequence))
-		defer stop()
-		next()
-		block()
-	})
 }

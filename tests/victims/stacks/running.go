@@ -7,7 +7,7 @@ import (
 	"os"
 	"reflect"
 	"runtime"
-	"slices"
+	"sort"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -17,9 +17,9 @@ import (
 )
 
 var (
-	stop    atomic.Bool
+	stop    uint32
 	running sync.WaitGroup
-	results [64]atomic.Uint64
+	results [64]uint64
 )
 
 // compute has no calls in its loop: it only stops where a signal preempts it.
@@ -27,7 +27,7 @@ var (
 //go:noinline
 func compute(seed uint64, p *uint64) uint64 {
 	x := seed | 1
-	for !stop.Load() {
+	for atomic.LoadUint32(&stop) == 0 {
 		x ^= x << 13
 		x ^= x >> 7
 		x ^= x << 17
@@ -41,6 +41,7 @@ func compute(seed uint64, p *uint64) uint64 {
 func spin(argument []byte) {
 	var all []*[64]uint64
 	for i := 0; i < number(argument); i++ {
+		i := i // before 1.22 a loop has one variable
 		running.Add(3)
 		held := new([64]uint64)
 		all = append(all, held)
@@ -50,12 +51,12 @@ func spin(argument []byte) {
 		ball := make(chan *uint64)
 		go func() {
 			defer running.Done()
-			results[i%len(results)].Store(compute(uint64(i), &held[0]))
+			atomic.StoreUint64(&results[i%len(results)], compute(uint64(i), &held[0]))
 		}()
 		go func() {
 			defer running.Done()
 			defer close(ball)
-			for !stop.Load() {
+			for atomic.LoadUint32(&stop) == 0 {
 				ball <- new(uint64)
 			}
 		}()
@@ -102,7 +103,8 @@ var errands = []func(){
 	func() { time.Sleep(time.Microsecond) },
 	func() { os.ReadFile("/proc/self/stat") },
 	func() {
-		slices.SortFunc(make([]int, 1000), func(a, b int) int { return int(time.Now().UnixNano())%2 - 1 })
+		numbers := make([]int, 1000)
+		sort.Slice(numbers, func(a, b int) bool { return time.Now().UnixNano()%2 == 0 })
 	},
 	func() { fmt.Fprintln(io.Discard, time.Now(), &results) },
 	func() {
@@ -111,14 +113,7 @@ var errands = []func(){
 		case <-never:
 		}
 	},
-	func() {
-		for i := range sequence {
-			defer func() { i++ }()
-			if i > 10 {
-				return
-			}
-		}
-	},
+	func() { iterate(10) },
 	func() {
 		var once sync.Once
 		for i := 0; i < 4; i++ {
@@ -130,10 +125,12 @@ var errands = []func(){
 
 func churn(argument []byte) {
 	for i := 0; i < number(argument); i++ {
+		i := i // before 1.22 a loop has one variable
 		running.Add(1)
 		go func() {
 			defer running.Done()
-			for n := i; !stop.Load(); n++ {
+			for n := i; atomic.LoadUint32(&stop) == 0; n++ {
+				n := n
 				done := make(chan bool)
 				go func() { errands[n%len(errands)](); close(done) }()
 				<-done
@@ -143,7 +140,7 @@ func churn(argument []byte) {
 }
 
 func rest([]byte) {
-	stop.Store(true)
+	atomic.StoreUint32(&stop, 1)
 	running.Wait()
-	stop.Store(false)
+	atomic.StoreUint32(&stop, 0)
 }

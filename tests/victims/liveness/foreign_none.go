@@ -1,0 +1,8 @@
+//go:build !cgo
+
+package main
+
+func inForeign()       {}
+func foreignJugglers() {}
+func interrupt()       {}
+func goOn()            {}
