@@ -119,7 +119,7 @@ def start_nats(path, **kwargs):
 def start_caddy(path):
     port, admin = free_port(), free_port()
     site, config = WORK / f"site-{port}", WORK / f"Caddyfile-{port}"
-    site.mkdir()
+    site.mkdir(exist_ok=True)
     (site / "index.html").write_text("hello " * 1000)
     config.write_text(
         f"{{\n admin 127.0.0.1:{admin}\n auto_https off\n persist_config off\n}}\n"
