@@ -109,8 +109,8 @@ static struct hb_error *find(struct hb_analysis *analysis)
 		TRY(hb_detectors[i]->run(analysis, &analysis->findings));
 	for (size_t i = 0; i < analysis->findings.list.len; i++) {
 		struct hb_finding *finding = &analysis->findings.list.data[i];
-		/* What a version that nobody has read may keep alive is not known. */
-		if (analysis->go->newer)
+		/* What a version that nobody has read may keep alive is not known, nor what memory that is missing does. */
+		if (analysis->go->newer || analysis->snapshot->notes.partial)
 			finding->verdict = hb_min(finding->verdict, HB_LIKELY);
 		hb_finding_fingerprint(finding);
 	}
