@@ -12,6 +12,7 @@ struct item {
 };
 
 struct hb_layout_dwarf {
+	const struct hb_elf_image *image; /* borrowed */
 	Dwarf *dwarf;
 	HB_VEC(struct item) items; /* by name, then as the file has them */
 };
@@ -20,10 +21,10 @@ enum { MAX_ITEMS = 1 << 24, MAX_TYPEDEFS = 16, MAX_FIELDS = 1 << 16 };
 
 /* --- Reading ---------------------------------------------------------------------------------------------------- */
 
-static bool is_unit_of_interest(Dwarf_Die *unit)
+static bool is_unit_of_interest(const struct hb_layout_dwarf *dwarf, Dwarf_Die *unit)
 {
 	static const char *const names[] = {"runtime", "internal/abi", "internal/runtime/maps", "internal/runtime/gc"};
-	const char *name = dwarf_diename(unit);
+	const char *name = hb_dwarf_name(dwarf->image, unit);
 	for (size_t i = 0; name && i < hb_countof(names); i++)
 		if (!strcmp(name, names[i]))
 			return true;
@@ -49,7 +50,7 @@ static struct hb_error *read_unit(struct hb_layout_dwarf *dwarf, Dwarf_Die *unit
 		int tag = dwarf_tag(&die);
 		if (tag != DW_TAG_structure_type && tag != DW_TAG_constant && tag != DW_TAG_variable)
 			continue;
-		const char *name = dwarf_diename(&die);
+		const char *name = hb_dwarf_name(dwarf->image, &die);
 		if (!name || !is_item_of_interest(name))
 			continue;
 		HB_VEC_PUSH(&dwarf->items, (struct item){name, tag, dwarf_dieoffset(&die)});
@@ -70,7 +71,7 @@ static struct hb_error *read_units(struct hb_layout_dwarf *dwarf)
 	Dwarf_Die die;
 	uint8_t type;
 	while (!dwarf_get_units(dwarf->dwarf, unit, &unit, NULL, &type, &die, NULL))
-		if (type == DW_UT_compile && is_unit_of_interest(&die))
+		if (type == DW_UT_compile && is_unit_of_interest(dwarf, &die))
 			TRY(read_unit(dwarf, &die));
 	if (dwarf->items.len)
 		qsort(dwarf->items.data, dwarf->items.len, sizeof(struct item), compare_items);
@@ -85,6 +86,7 @@ struct hb_error *hb_layout_dwarf_read(const struct hb_elf_image *image, struct h
 	hb_cleanup(hb_layout_dwarf_destroyp) struct hb_layout_dwarf *dwarf = calloc(1, sizeof(*dwarf));
 	if (!dwarf)
 		return hb_error_nomem();
+	dwarf->image = image;
 	dwarf->dwarf = hb_elf_image_dwarf(image);
 	TRY(read_units(dwarf));
 	if (dwarf->items.len)
@@ -174,7 +176,7 @@ static bool find_field(void *ctx, uint64_t of, const char *name, size_t len, str
 	if (!dwarf_offdie(dwarf->dwarf, of, &die) || dwarf_child(&die, &member))
 		return false;
 	for (unsigned i = 0; i < MAX_FIELDS; i++) {
-		const char *text = dwarf_tag(&member) == DW_TAG_member ? dwarf_diename(&member) : NULL;
+		const char *text = dwarf_tag(&member) == DW_TAG_member ? hb_dwarf_name(dwarf->image, &member) : NULL;
 		if (text && strlen(text) == len && !memcmp(text, name, len))
 			return read_member(&member, ret);
 		if (dwarf_siblingof(&member, &member))

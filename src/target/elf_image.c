@@ -9,6 +9,7 @@
 struct hb_elf_image {
 	Elf *elf, *debug_elf; /* debug_elf: where symbols and DWARF are; the same as elf without a debug file */
 	Dwarf *dwarf;
+	const char *info, *info_end; /* .debug_info as libdw has it */
 	GElf_Ehdr header;
 	size_t nsections;
 	bool has_symbols;
@@ -84,6 +85,27 @@ static bool belongs_together(Elf *elf, Elf *debug)
 	return !go_id[0][0] || !go_id[1][0] || !strcmp(go_id[0], go_id[1]);
 }
 
+/* libdw has decompressed it by now. */
+static void find_debug_info(struct hb_elf_image *image)
+{
+	size_t names;
+	if (!image->dwarf || elf_getshdrstrndx(image->debug_elf, &names))
+		return;
+	for (Elf_Scn *section = NULL; (section = elf_nextscn(image->debug_elf, section));) {
+		GElf_Shdr header;
+		const char *name =
+		        gelf_getshdr(section, &header) ? elf_strptr(image->debug_elf, names, header.sh_name) : NULL;
+		if (!name || (strcmp(name, ".debug_info") != 0 && strcmp(name, ".zdebug_info") != 0))
+			continue;
+		Elf_Data *data = elf_getdata(section, NULL);
+		if (data && data->d_buf) {
+			image->info = data->d_buf;
+			image->info_end = image->info + data->d_size;
+		}
+		return;
+	}
+}
+
 struct hb_error *hb_elf_image_open(int fd, int debug_fd, struct hb_elf_image **ret)
 {
 	elf_version(EV_CURRENT);
@@ -105,6 +127,7 @@ struct hb_error *hb_elf_image_open(int fd, int debug_fd, struct hb_elf_image **r
 	}
 	image->has_symbols = has_section(image->debug_elf, SHT_SYMTAB);
 	image->dwarf = dwarf_begin_elf(image->debug_elf, DWARF_C_READ, NULL);
+	find_debug_info(image);
 	char go_id[128], gnu_id[128];
 	read_build_ids(image->elf, go_id, gnu_id);
 	memcpy(image->build_id, go_id[0] ? go_id : gnu_id, sizeof(image->build_id));
@@ -287,7 +310,25 @@ struct hb_error *hb_elf_image_objects(const struct hb_elf_image *image,
 	return NULL;
 }
 
-/* --- DWARF variables -------------------------------------------------------------------------------------------- */
+/* --- DWARF -------------------------------------------------------------------------------------------- */
+
+/* libdw does not look whether a string that stands in the entry itself, as Go's do, ends before the section does. */
+static const char *terminated(const struct hb_elf_image *image, Dwarf_Attribute *attribute)
+{
+	const char *text = dwarf_formstring(attribute);
+	if (!text || dwarf_whatform(attribute) != DW_FORM_string)
+		return text;
+	/* As numbers: it may be in another section. */
+	uintptr_t at = (uintptr_t)text, start = (uintptr_t)image->info, end = (uintptr_t)image->info_end;
+	return at >= start && at < end && memchr(text, 0, end - at) ? text : NULL;
+}
+
+const char *hb_dwarf_name(const struct hb_elf_image *image, void *die)
+{
+	Dwarf_Attribute attribute;
+	/* A C definition may refer to an earlier declaration for its name: dwarf_attr_integrate follows that. */
+	return dwarf_attr_integrate(die, DW_AT_name, &attribute) ? terminated(image, &attribute) : NULL;
+}
 
 /* A location that is one fixed address. Go writes it as a plain block even in DWARF 5, where libdw does not take that
  * for a location (cmd/internal/dwarf/dwarf.go, DW_ABRV_VARIABLE: DW_FORM_block1, 1.18-1.27). */
@@ -325,10 +366,10 @@ static uint64_t number(Dwarf_Die *die, unsigned name)
 }
 
 /* A named type is a typedef of a DIE with the same name, and either may carry the attribute. */
-static uint64_t go_type(Dwarf_Die *type)
+static uint64_t go_type(const struct hb_elf_image *image, Dwarf_Die *type)
 {
 	Dwarf_Die die = *type;
-	const char *name = dwarf_diename(type);
+	const char *name = hb_dwarf_name(image, type);
 	for (int depth = 0; depth < 4 && name; depth++) {
 		uint64_t offset = number(&die, DW_AT_go_runtime_type_);
 		Dwarf_Attribute attribute;
@@ -337,7 +378,7 @@ static uint64_t go_type(Dwarf_Die *type)
 			return offset;
 		if (!dwarf_attr(&die, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, &next))
 			return 0;
-		const char *next_name = dwarf_diename(&next);
+		const char *next_name = hb_dwarf_name(image, &next);
 		if (!next_name || strcmp(next_name, name))
 			return 0;
 		die = next;
@@ -345,30 +386,29 @@ static uint64_t go_type(Dwarf_Die *type)
 	return 0;
 }
 
-static bool read_variable(Dwarf_Die *die, struct hb_dwarf_variable *ret)
+static bool read_variable(const struct hb_elf_image *image, Dwarf_Die *die, struct hb_dwarf_variable *ret)
 {
 	Dwarf_Attribute attribute;
 	Dwarf_Die type;
 	Dwarf_Word size;
-	/* A C definition may refer to an earlier declaration for its name: dwarf_attr_integrate follows that. */
-	if (!hb_dwarf_fixed_address(die, &ret->addr) || !dwarf_attr_integrate(die, DW_AT_name, &attribute))
+	if (!hb_dwarf_fixed_address(die, &ret->addr))
 		return false;
-	ret->name = dwarf_formstring(&attribute);
+	ret->name = hb_dwarf_name(image, die);
 	if (!ret->name || !*ret->name)
 		return false;
 	ret->type_name = "";
 	if (!dwarf_attr_integrate(die, DW_AT_type, &attribute) || !dwarf_formref_die(&attribute, &type))
 		return true;
-	const char *type_name = dwarf_diename(&type);
+	const char *type_name = hb_dwarf_name(image, &type);
 	if (type_name)
 		ret->type_name = type_name;
 	if (!dwarf_aggregate_size(&type, &size))
 		ret->size = size;
-	ret->go_type = go_type(&type);
+	ret->go_type = go_type(image, &type);
 	return true;
 }
 
-static struct hb_error *unit_variables(Dwarf_Die *unit,
+static struct hb_error *unit_variables(const struct hb_elf_image *image, Dwarf_Die *unit,
                                        struct hb_error *(*visit)(void *ctx, const struct hb_dwarf_variable *variable),
                                        void *ctx)
 {
@@ -378,7 +418,7 @@ static struct hb_error *unit_variables(Dwarf_Die *unit,
 		return NULL;
 	do {
 		struct hb_dwarf_variable variable = {.is_go = is_go};
-		if (dwarf_tag(&die) == DW_TAG_variable && read_variable(&die, &variable))
+		if (dwarf_tag(&die) == DW_TAG_variable && read_variable(image, &die, &variable))
 			TRY(visit(ctx, &variable));
 	} while (!dwarf_siblingof(&die, &die));
 	return NULL;
@@ -395,6 +435,6 @@ struct hb_error *hb_elf_image_variables(const struct hb_elf_image *image,
 	uint8_t type;
 	while (!dwarf_get_units(image->dwarf, unit, &unit, NULL, &type, &die, NULL))
 		if (type == DW_UT_compile)
-			TRY(unit_variables(&die, visit, ctx));
+			TRY(unit_variables(image, &die, visit, ctx));
 	return NULL;
 }

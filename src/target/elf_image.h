@@ -44,6 +44,8 @@ struct hb_error *hb_elf_image_objects(const struct hb_elf_image *image,
 /* libdw's handle of the debug information, NULL when there is none; as long as the image. */
 struct Dwarf *hb_elf_image_dwarf(const struct hb_elf_image *image);
 
+/* Of an entry (a Dwarf_Die), for dwarf_diename() trusts the file; NULL: it has none. As long as the image. */
+const char *hb_dwarf_name(const struct hb_elf_image *image, void *die);
 /* The address of a variable (a Dwarf_Die) that has one for good, link-time. */
 bool hb_dwarf_fixed_address(void *die, uint64_t *ret);
 
