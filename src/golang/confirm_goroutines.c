@@ -257,7 +257,7 @@ static struct hb_error *check_mcache(const struct hb_confirm *confirm, uint64_t 
 	return NULL;
 }
 
-/* runtime/time.go timers: a heap of four branches by time, of timers that know it (1.23+). A thread may be at it. */
+/* runtime/time.go timers: a heap of four branches by time, of timers that know it (1.23+). */
 static struct hb_error *check_timers(const struct hb_confirm *confirm, uint64_t timers, bool *sane)
 {
 	const struct hb_go_layout *layout = confirm->layout;
@@ -301,7 +301,7 @@ struct hb_error *hb_confirm_processors(const struct hb_confirm *confirm)
 			TRY(check_timers(confirm, p + layout->p.timers, &sane));
 		torn += !sane;
 	}
-	if (torn > 1 + n / 4 || torn == n)
+	if (torn > hb_confirm_threads_at_work(confirm))
 		return hb_disagrees("the timers of %" PRIu64 " of %" PRIu64 " processors make no sense", torn, n);
 	return NULL;
 }

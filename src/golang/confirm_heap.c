@@ -205,13 +205,13 @@ static uint32_t count_allocated(const struct hb_heap *heap, const struct hb_span
 	return n;
 }
 
-/* Those that may be in the middle of an allocation. Where registers are not known, each may be. */
-static size_t threads_at_work(const struct hb_snapshot *snapshot)
+/* The end of the last slot, or of its pages (1.22). */
+static bool has_limit(const struct hb_confirm *confirm, const struct hb_span *span, const uint8_t *mspan)
 {
-	size_t n = 0;
-	for (size_t i = 0; i < snapshot->nthreads; i++)
-		n += !snapshot->threads[i].has_registers || !snapshot->threads[i].registers.in_syscall;
-	return n;
+	if (confirm->layout->mspan.limit == HB_ABSENT || span->user_arena || span->span_class >> 1 == 0)
+		return true;
+	uint64_t limit = hb_load_u64(mspan + confirm->layout->mspan.limit) - span->base;
+	return limit >= span->nelems * span->elem_size && limit <= (uint64_t)span->npages * PAGE;
 }
 
 /* The allocator counts what it hands out, and so does the sweeper what it leaves (runtime/mheap.go allocCount, 1.18-1.27).
@@ -219,7 +219,7 @@ static size_t threads_at_work(const struct hb_snapshot *snapshot)
 struct hb_error *hb_confirm_allocated(const struct hb_confirm *confirm)
 {
 	const struct hb_go_layout *layout = confirm->layout;
-	uint64_t spans = 0, wrong = 0, nameless = 0;
+	uint64_t spans = 0, wrong = 0, nameless = 0, unlimited = 0;
 	for (uint32_t i = 0; i < confirm->heap->nspans; i++) {
 		const struct hb_span *span = &confirm->heap->spans[i];
 		const uint8_t *at = hb_snapshot_at(confirm->go->snapshot, span->mspan, layout->mspan.size);
@@ -229,21 +229,17 @@ struct hb_error *hb_confirm_allocated(const struct hb_confirm *confirm)
 		if (!at || hb_load_u16(at + layout->mspan.freeindex) > span->nelems)
 			return hb_disagrees("a heap span of %u slots says that none is free below %u", span->nelems,
 			                    at ? hb_load_u16(at + layout->mspan.freeindex) : 0);
-		/* The end of the last slot, or of its pages (1.22). */
-		uint64_t limit =
-		        layout->mspan.limit == HB_ABSENT ? 0 : hb_load_u64(at + layout->mspan.limit) - span->base;
-		if (limit && !span->user_arena && span->span_class >> 1 &&
-		    (limit < span->nelems * span->elem_size || limit > (uint64_t)span->npages * PAGE))
-			return hb_disagrees("a heap span of %u slots of %" PRIu64 " bytes has another limit",
-			                    span->nelems, span->elem_size);
+		unlimited += !has_limit(confirm, span, at); /* set last, up to 1.21 (runtime/mcentral.go grow) */
 		if (span->unswept || layout->mspan.alloc_count == HB_ABSENT)
 			continue;
 		spans++;
 		wrong += count_allocated(confirm->heap, span) != hb_load_u16(at + layout->mspan.alloc_count);
 	}
-	if (nameless > threads_at_work(confirm->go->snapshot))
+	if (unlimited > hb_confirm_threads_at_work(confirm))
+		return hb_disagrees("%" PRIu64 " heap spans end elsewhere than their slots", unlimited);
+	if (nameless > hb_confirm_threads_at_work(confirm))
 		return hb_disagrees("%" PRIu64 " large objects with pointers have no type", nameless);
-	if (wrong > threads_at_work(confirm->go->snapshot))
+	if (wrong > hb_confirm_threads_at_work(confirm))
 		return hb_disagrees("%" PRIu64 " of %" PRIu64 " heap spans count other objects than their bits say",
 		                    wrong, spans);
 	return NULL;

@@ -21,6 +21,17 @@ struct hb_confirm {
 	uint8_t *page_states;
 };
 
+/* Threads that may be in the middle of something (an allocation, say), each of one. Where registers are not known, each may
+ * be. */
+static inline size_t hb_confirm_threads_at_work(const struct hb_confirm *confirm)
+{
+	const struct hb_snapshot *snapshot = confirm->go->snapshot;
+	size_t n = 0;
+	for (size_t i = 0; i < snapshot->nthreads; i++)
+		n += !snapshot->threads[i].has_registers || !snapshot->threads[i].registers.in_syscall;
+	return n;
+}
+
 #define hb_disagrees(...) hb_error_create(HB_ERR_UNSUPPORTED, __VA_ARGS__)
 
 /* confirm_code.c */

@@ -1,17 +1,20 @@
 /* Compares what an executable says of its runtime's structs with the table of its version, number by number.
  *
- *   dwarf EXE    its debug information: structs, kinds of specials, wait reasons; of the newest version widths, too, and
- *                all that makes a layout for a version without a table
- *   types EXE    its type descriptors: structs; and wait reasons, found by what they look like
+ *   dwarf EXE        its debug information: structs, kinds of specials, wait reasons; of the newest version widths, too, and
+ *                    all that makes a layout for a version without a table
+ *   types EXE        its type descriptors: structs; and wait reasons, found by what they look like
+ *   confirm TARGET   instead: whether all that is checked of a version without a table holds for it
  *
  * Prints one line a difference, then "same N" for the structs that do not differ. What the program does not describe is
  * printed as "without NAME".
  */
 #include "elf_snapshot.h"
+#include "golang/confirm.h"
 #include "golang/layout_describe.h"
 #include "golang/layout_dwarf.h"
 #include "golang/layout_types.h"
 #include "golang/newer.h"
+#include "snapshot/capture.h"
 
 #include <fcntl.h>
 #include <inttypes.h>
@@ -136,58 +139,94 @@ static void compare_newer(struct hb_snapshot *snapshot, const struct hb_go *go)
 	compare_kinds(go->layout, &newer->layout.kinds);
 }
 
-int main(int argc, char **argv)
+/* source.find is NULL when the program describes nothing. */
+struct described {
+	struct hb_elf_image *image;
+	struct hb_layout_dwarf *dwarf;
+	struct hb_layout_types *types;
+	struct hb_layout_source source;
+};
+
+static struct described describe(const struct hb_snapshot *snapshot, const struct hb_go *go, bool dwarf)
+{
+	struct described ret = {0};
+	if (dwarf) {
+		check(hb_elf_image_open(snapshot->exe_fd, -1, &ret.image));
+		check(hb_layout_dwarf_read(ret.image, &ret.dwarf));
+		if (ret.dwarf)
+			ret.source = hb_layout_dwarf_source(ret.dwarf);
+	} else {
+		check(hb_layout_types_read(snapshot, &go->version, go->modules[0].types, go->modules[0].etypes,
+		                           &ret.types));
+		if (ret.types)
+			ret.source = hb_layout_types_source(ret.types);
+	}
+	return ret;
+}
+
+static void compare_program(const char *path, bool dwarf)
 {
 	struct hb_snapshot *snapshot;
 	struct hb_go *go;
-	if (argc != 3 || (strcmp(argv[1], "dwarf") != 0 && strcmp(argv[1], "types") != 0)) {
-		fprintf(stderr, "usage: oracle-layouts dwarf|types EXE\n");
-		return 2;
-	}
-	check(elf_snapshot_open(argv[2], &snapshot, &go));
+	check(elf_snapshot_open(path, &snapshot, &go));
+	struct described program = describe(snapshot, go, dwarf);
 	struct hb_go_memory memory = {snapshot, NULL};
 	static struct hb_go_newer newer;
-	struct hb_elf_image *image = NULL;
-	struct hb_layout_dwarf *dwarf = NULL;
-	struct hb_layout_types *types = NULL;
-	struct hb_layout_source source = {0};
-	newer.layout = *hb_go_layout(hb_go_newest_minor());
-	if (!strcmp(argv[1], "dwarf")) {
-		check(hb_elf_image_open(snapshot->exe_fd, -1, &image));
-		check(hb_layout_dwarf_read(image, &dwarf));
-		if (dwarf)
-			source = hb_layout_dwarf_source(dwarf);
-	} else {
-		check(hb_layout_types_read(snapshot, &go->version, go->modules[0].types, go->modules[0].etypes,
-		                           &types));
-		if (types)
-			source = hb_layout_types_source(types);
-	}
-	if (!source.find) {
+	uint64_t size;
+	if (!program.source.find) {
 		printf("nothing is described\n");
-		return 0;
+		return;
 	}
-	hb_layout_describe(&source, &newer.layout, &newer.described);
+	newer.layout = *hb_go_layout(hb_go_newest_minor());
+	hb_layout_describe(&program.source, &newer.layout, &newer.described);
 	unsigned same = compare(go->layout, &newer.layout, &newer.described);
 	newer.layout = *go->layout;
 	if (dwarf) {
-		hb_layout_dwarf_special_kinds(dwarf, &newer.layout.kinds);
+		hb_layout_dwarf_special_kinds(program.dwarf, &newer.layout.kinds);
 		compare_kinds(go->layout, &newer.layout.kinds);
-		if (!hb_layout_dwarf_variable(dwarf, "runtime.firstmoduledata", &newer.firstmoduledata,
-		                              &newer.wait_reasons_size) ||
-		    !hb_layout_dwarf_variable(dwarf, "runtime.waitReasonStrings", &newer.wait_reasons,
+		if (!hb_layout_dwarf_variable(program.dwarf, "runtime.firstmoduledata", &newer.firstmoduledata, &size) ||
+		    !hb_layout_dwarf_variable(program.dwarf, "runtime.waitReasonStrings", &newer.wait_reasons,
 		                              &newer.wait_reasons_size))
 			printf("no variables are described\n");
 	}
 	check(hb_go_newer_read_wait_reasons(&newer, &memory, go->modules[0].moduledata, &snapshot->arena));
-	compare_reasons(go->layout, &newer.layout, dwarf != NULL);
+	compare_reasons(go->layout, &newer.layout, dwarf);
 	if (dwarf && go->version.minor == hb_go_newest_minor())
 		compare_newer(snapshot, go);
 	printf("same %u\n", same);
-	hb_layout_types_destroy(types);
-	hb_layout_dwarf_destroy(dwarf);
-	hb_elf_image_close(image);
+	hb_layout_types_destroy(program.types);
+	hb_layout_dwarf_destroy(program.dwarf);
+	hb_elf_image_close(program.image);
 	hb_go_destroy(go);
 	hb_snapshot_destroy(snapshot);
+}
+
+/* Of a known release every check must hold: what refuses it would refuse a later one for nothing. */
+static void confirm(const char *spec)
+{
+	struct hb_target *target;
+	struct hb_snapshot *snapshot;
+	struct hb_go *go;
+	check(hb_target_open(spec, &target));
+	check(hb_capture(target, NULL, &snapshot));
+	check(hb_go_open(snapshot, &go));
+	check(hb_go_confirm(go));
+	printf("confirmed\n");
+	hb_go_destroy(go);
+	hb_snapshot_destroy(snapshot);
+	hb_target_destroy(target);
+}
+
+int main(int argc, char **argv)
+{
+	bool dwarf = argc == 3 && !strcmp(argv[1], "dwarf");
+	if (argc == 3 && !strcmp(argv[1], "confirm")) {
+		confirm(argv[2]);
+	} else if (dwarf || (argc == 3 && !strcmp(argv[1], "types"))) {
+		compare_program(argv[2], dwarf);
+	} else {
+		fprintf(stderr, "usage: oracle-layouts dwarf|types EXE, oracle-layouts confirm TARGET\n");
+		return 2;
+	}
 	return 0;
 }
