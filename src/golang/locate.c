@@ -281,6 +281,17 @@ static enum likeness looks_like_g(const struct slice_search *search, uint64_t in
 	return (index ? goid > 1 : goid == 1) ? LIKE : UNLIKE; /* allgs[0] is main.main's goroutine and never goes */
 }
 
+/* One that is in use is of the class it stands for; the one that is always full, of which there is one, is of none. */
+static bool looks_like_span_of(const struct slice_search *search, uint64_t span, unsigned span_class)
+{
+	const struct hb_go_layout *layout = search->layout;
+	uint8_t state, class;
+	return is_user_address(span) && span % 8 == 0 &&
+	       hb_go_memory_read(search->memory, span + layout->mspan.state, &state, 1) &&
+	       hb_go_memory_read(search->memory, span + layout->mspan.spanclass, &class, 1) && state <= 2 &&
+	       (state == 0 || class == span_class);
+}
+
 /* An mcache has a span of every class, full or empty, never none (runtime/mcache.go allocmcache, 1.18-1.27). */
 static bool looks_like_mcache(const struct slice_search *search, uint64_t mcache)
 {
@@ -290,7 +301,7 @@ static bool looks_like_mcache(const struct slice_search *search, uint64_t mcache
 	    !hb_go_memory_read(search->memory, mcache + search->layout->mcache.alloc, spans, sizeof(spans)))
 		return false;
 	for (unsigned i = 0; i < SPANS; i++)
-		if (!is_user_address(spans[i]) || spans[i] % 8)
+		if (!looks_like_span_of(search, spans[i], i))
 			return false;
 	return true;
 }
