@@ -152,7 +152,6 @@ static const char *const spare[] = {
         "special_finalizer.fint",
         "special_finalizer.ot",
         "finalizer.fn",
-        "finalizer.arg",
         "finalizer.fint",
         "finalizer.ot",
         "bucket.next",

@@ -78,6 +78,20 @@ static bool rest_is_empty(const struct search *search, uint64_t block, uint32_t 
 	return true;
 }
 
+/* What a finalizer is called with is in the heap; cleanups stand among them in 1.24, with nothing. */
+static bool is_entry(const struct search *search, uint64_t entry, uint64_t fn)
+{
+	uint64_t arg;
+	if (!is_func_value(search, fn))
+		return false;
+	if (search->queue != HB_GO_QUEUE_FINALIZERS)
+		return true;
+	if (!hb_go_memory_u64(search->memory, entry + search->layout->finalizer.arg, &arg))
+		return false;
+	const struct hb_region *region = hb_snapshot_region(search->memory->snapshot, arg);
+	return !arg || (region && region->in_arenas);
+}
+
 /* How many entries the list at `block` has; 0 when it is none. */
 static uint64_t measure(const struct search *search, uint64_t block)
 {
@@ -91,8 +105,8 @@ static uint64_t measure(const struct search *search, uint64_t block)
 		if (previous && (block > previous ? block - previous : previous - block) < search->shape.size)
 			return 0;
 		for (uint32_t i = 0; i < count; i++) {
-			if (!hb_go_memory_u64(search->memory, entry_at(search, block, i), &fn) ||
-			    (fn && !is_func_value(search, fn)))
+			uint64_t entry = entry_at(search, block, i);
+			if (!hb_go_memory_u64(search->memory, entry, &fn) || (fn && !is_entry(search, entry, fn)))
 				return 0;
 			entries += fn != 0; /* an entry is cleared when it runs, before it leaves the queue */
 		}
