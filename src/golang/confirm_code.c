@@ -5,6 +5,7 @@
 
 #include "base/progress.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* Large programs have hundreds of thousands of functions: so many of them, all over the table. */
@@ -22,7 +23,8 @@ static uint32_t nfunctions(const struct hb_confirm *confirm)
 /* Calls check for a sample of the functions until one fails. */
 static struct hb_error *each_function(const struct hb_confirm *confirm,
                                       struct hb_error *(*check)(const struct hb_confirm *confirm,
-                                                                const struct hb_go_func *func))
+                                                                const struct hb_go_func *func, void *ctx),
+                                      void *ctx)
 {
 	uint32_t n = nfunctions(confirm), step = n / SAMPLE + 1;
 	for (uint32_t i = 0; i < n; i += step) {
@@ -30,7 +32,7 @@ static struct hb_error *each_function(const struct hb_confirm *confirm,
 		if (!hb_go_func_by_index(confirm->go, confirm->module, i, &func))
 			return hb_disagrees("function %u of its function table cannot be read", i);
 		if (func.end > func.entry)
-			TRY(check(confirm, &func));
+			TRY(check(confirm, &func, ctx));
 	}
 	return NULL;
 }
@@ -49,7 +51,7 @@ static bool is_name(const struct hb_go_module *module, const char *name)
 
 /* --- Functions ------------------------------------------------------------------------------------------------------- */
 
-static struct hb_error *check_record(const struct hb_confirm *confirm, const struct hb_go_func *func)
+static struct hb_error *check_record(const struct hb_confirm *confirm, const struct hb_go_func *func, void *ctx)
 {
 	const struct hb_go_layout *layout = confirm->layout;
 	uint64_t size = func->end - func->entry;
@@ -97,7 +99,7 @@ struct hb_error *hb_confirm_functions(const struct hb_confirm *confirm)
 	for (size_t k = 0; k < hb_countof(known_functions); k++)
 		if (!found[k])
 			return hb_disagrees("its function table does not have %s as it was", known_functions[k].name);
-	return each_function(confirm, check_record);
+	return each_function(confirm, check_record, NULL);
 }
 
 /* --- Frame sizes, files, lines --------------------------------------------------------------------------------------- */
@@ -110,12 +112,14 @@ static uint64_t middle_of(const struct hb_go_func *func)
 
 /* At its entry a function has no frame, and it is on the line where it is declared (unless that is not known, or its first
  * instruction comes from another one). */
-static struct hb_error *check_position(const struct hb_confirm *confirm, const struct hb_go_func *func)
+static struct hb_error *check_position(const struct hb_confirm *confirm, const struct hb_go_func *func, void *ctx)
 {
 	int32_t delta;
 	struct hb_go_line line;
+	/* What is written by hand may do anything behind its entry (syscall.rawVforkSyscall takes its return address away). */
+	uint64_t middle = func->flag & HB_FUNC_ASM ? func->entry : middle_of(func);
 	if (func->pcsp && (!hb_go_pcvalue(func, func->pcsp, func->entry, &delta) || delta != 0 ||
-	                   !hb_go_pcvalue(func, func->pcsp, middle_of(func), &delta) || delta < 0 || delta % 8))
+	                   !hb_go_pcvalue(func, func->pcsp, middle, &delta) || delta < 0 || delta % 8))
 		return hb_disagrees("the frame sizes of function %s make no sense", func->name);
 	if (!func->pcfile || !func->pcln)
 		return NULL;
@@ -133,7 +137,7 @@ static bool ends_with(const char *text, const char *end)
 struct hb_error *hb_confirm_positions(const struct hb_confirm *confirm)
 {
 	uint32_t n = nfunctions(confirm), step = n / SAMPLE + 1, known = 0, at_start = 0, source = 0;
-	TRY(each_function(confirm, check_position));
+	TRY(each_function(confirm, check_position, NULL));
 	for (uint32_t i = 0; i < n; i += step) {
 		struct hb_go_func func;
 		struct hb_go_line line;
@@ -157,19 +161,26 @@ struct hb_error *hb_confirm_positions(const struct hb_confirm *confirm)
 /* Calls check for pcs all over a function, until one fails. */
 static struct hb_error *each_pc(const struct hb_confirm *confirm, const struct hb_go_func *func,
                                 struct hb_error *(*check)(const struct hb_confirm *confirm,
-                                                          const struct hb_go_func *func, uint64_t pc))
+                                                          const struct hb_go_func *func, uint64_t pc, void *ctx),
+                                void *ctx)
 {
 	uint64_t end = func->end - func->entry < 64 ? func->entry + 1 : func->end - 32;
 	uint64_t step = (end - func->entry) / MAX_PCS + 1;
 	for (uint64_t pc = func->entry; pc < end; pc += step)
-		TRY(check(confirm, func, pc));
+		TRY(check(confirm, func, pc, ctx));
 	return NULL;
 }
 
+struct calls {
+	uint64_t n, placeless;
+};
+
 /* cmd/link/internal/ld/pcln.go genInlTreeSym: a call is in its caller, whose number is smaller; parentPc is an instruction of
- * the caller's. */
-static struct hb_error *check_inlined(const struct hb_confirm *confirm, const struct hb_go_func *func, uint64_t pc)
+ * the caller's, or 0 where no instruction was left of it (so it is in a few functions that initialise packages). */
+static struct hb_error *check_inlined(const struct hb_confirm *confirm, const struct hb_go_func *func, uint64_t pc,
+                                      void *ctx)
 {
+	struct calls *calls = ctx;
 	const struct hb_go_layout *layout = confirm->layout;
 	uint64_t tree = hb_go_funcdata(confirm->go, func, FUNCDATA_INL_TREE), size = layout->inlined_call.size;
 	int32_t index, parent = -1;
@@ -184,19 +195,26 @@ static struct hb_error *check_inlined(const struct hb_confirm *confirm, const st
 	    !hb_get_u32(record, layout->inlined_call.parent_pc, &offset) || offset >= func->end - func->entry ||
 	    name >= confirm->module->funcnametab.len ||
 	    !is_name(confirm->module, (const char *)confirm->module->funcnametab.data + name) ||
-	    !hb_go_pcdata(confirm->go, func, PCDATA_INL_TREE, func->entry + offset, &parent) || parent >= index)
+	    !hb_go_pcdata(confirm->go, func, PCDATA_INL_TREE, func->entry + offset, &parent) ||
+	    (offset && parent >= index))
 		return hb_disagrees("call %d that is inlined in function %s makes no sense", index, func->name);
+	calls->n++;
+	calls->placeless += !offset;
 	return NULL;
 }
 
-static struct hb_error *check_inlining(const struct hb_confirm *confirm, const struct hb_go_func *func)
+static struct hb_error *check_inlining(const struct hb_confirm *confirm, const struct hb_go_func *func, void *ctx)
 {
-	return each_pc(confirm, func, check_inlined);
+	return each_pc(confirm, func, check_inlined, ctx);
 }
 
 struct hb_error *hb_confirm_inlining(const struct hb_confirm *confirm)
 {
-	return each_function(confirm, check_inlining);
+	struct calls calls = {0};
+	TRY(each_function(confirm, check_inlining, &calls));
+	return calls.placeless <= calls.n / 16 ? NULL
+	                                       : hb_disagrees("%" PRIu64 " of %" PRIu64 " inlined calls are nowhere",
+	                                                      calls.placeless, calls.n);
 }
 
 /* --- Stack maps ------------------------------------------------------------------------------------------------------- */
@@ -233,7 +251,8 @@ static struct hb_error *check_maps(const struct hb_confirm *confirm, const struc
 	return NULL;
 }
 
-static struct hb_error *check_map_number(const struct hb_confirm *confirm, const struct hb_go_func *func, uint64_t pc)
+static struct hb_error *check_map_number(const struct hb_confirm *confirm, const struct hb_go_func *func, uint64_t pc,
+                                         void *ctx)
 {
 	struct maps locals;
 	int32_t index;
@@ -246,7 +265,7 @@ static struct hb_error *check_map_number(const struct hb_confirm *confirm, const
 	return NULL;
 }
 
-static struct hb_error *check_stack_maps(const struct hb_confirm *confirm, const struct hb_go_func *func)
+static struct hb_error *check_stack_maps(const struct hb_confirm *confirm, const struct hb_go_func *func, void *ctx)
 {
 	struct maps locals, args;
 	int32_t most = 0, delta;
@@ -262,12 +281,12 @@ static struct hb_error *check_stack_maps(const struct hb_confirm *confirm, const
 	if (locals.n && args.n && locals.n != args.n)
 		return hb_disagrees("function %s has %u stack maps for its locals and %u for its arguments", func->name,
 		                    locals.n, args.n);
-	return each_pc(confirm, func, check_map_number);
+	return each_pc(confirm, func, check_map_number, NULL);
 }
 
 struct hb_error *hb_confirm_stack_maps(const struct hb_confirm *confirm)
 {
-	return each_function(confirm, check_stack_maps);
+	return each_function(confirm, check_stack_maps, NULL);
 }
 
 /* --- Stack objects ---------------------------------------------------------------------------------------------------- */
@@ -293,7 +312,7 @@ static struct hb_error *check_object(const struct hb_confirm *confirm, const str
 	return NULL;
 }
 
-static struct hb_error *check_objects(const struct hb_confirm *confirm, const struct hb_go_func *func)
+static struct hb_error *check_objects(const struct hb_confirm *confirm, const struct hb_go_func *func, void *ctx)
 {
 	uint64_t addr = hb_go_funcdata(confirm->go, func, FUNCDATA_OBJECTS), n, bytes;
 	uint32_t each = confirm->layout->stack_object.size;
@@ -312,5 +331,5 @@ static struct hb_error *check_objects(const struct hb_confirm *confirm, const st
 
 struct hb_error *hb_confirm_stack_objects(const struct hb_confirm *confirm)
 {
-	return each_function(confirm, check_objects);
+	return each_function(confirm, check_objects, NULL);
 }
