@@ -66,7 +66,7 @@ static bool is_weak_handle(const struct hb_confirm *confirm, uint64_t special, u
 	if (!slot || !hb_heap_allocated(confirm->heap, slot))
 		return false;
 	const struct hb_span *span = &confirm->heap->spans[hb_heap_span_of_slot(confirm->heap, slot)];
-	if (span->kind != HB_SPAN_NOSCAN || span->elem_size > 16)
+	if (span->kind != HB_SPAN_NOSCAN || span->elem_size > 64) /* with -asan it has redzones */
 		return false;
 	/* Objects without pointers need not be in the snapshot. */
 	return !read_word(confirm, handle, &value) || !value ||
@@ -74,15 +74,17 @@ static bool is_weak_handle(const struct hb_confirm *confirm, uint64_t special, u
 }
 
 /* runtime/mprof.go bucket: of kind memProfile, with the stack behind it; its size is that of the object. */
-static bool is_sample(const struct hb_confirm *confirm, uint64_t special, uint64_t elem_size)
+static bool is_sample(const struct hb_confirm *confirm, const struct hb_span *span, uint64_t special)
 {
 	const struct hb_go_layout *layout = confirm->layout;
 	enum { MEM_PROFILE = 1, MAX_FRAMES = 1024 };
 	uint64_t bucket, kind, size, nstk;
 	if (!read_word(confirm, special + layout->special_profile.bucket, &bucket) ||
 	    !read_word(confirm, bucket + layout->bucket.bytes, &size) ||
-	    !read_word(confirm, bucket + layout->bucket.nstk, &nstk) || !nstk || nstk > MAX_FRAMES || !size ||
-	    size > elem_size || size * 2 + 16 < elem_size)
+	    !read_word(confirm, bucket + layout->bucket.nstk, &nstk) || !nstk || nstk > MAX_FRAMES || !size)
+		return false;
+	/* Of a user arena's chunk, bitmap and all are counted. */
+	if (!span->user_arena && (size > span->elem_size || size * 2 + 16 < span->elem_size))
 		return false;
 	if (layout->bucket.typ != HB_ABSENT &&
 	    (!read_word(confirm, bucket + layout->bucket.typ, &kind) || kind != MEM_PROFILE))
@@ -113,7 +115,7 @@ static struct hb_error *check_special(const struct hb_confirm *confirm, const st
 	else if (kind == kinds->weak_handle)
 		sane = is_weak_handle(confirm, special, span->base + offset);
 	else if (kind == kinds->profile)
-		sane = is_sample(confirm, special, span->elem_size);
+		sane = is_sample(confirm, span, special);
 	for (size_t i = 0; i < hb_countof(others); i++)
 		sane |= kind == others[i];
 	return sane ? NULL : hb_disagrees("a special record of kind %u is not what that kind was", kind);
