@@ -58,15 +58,18 @@ static bool has_sudogs(const struct hb_confirm *confirm, const struct hb_gorouti
 	       (hb_snapshot_u64(confirm->go->snapshot, g->waiting + confirm->layout->sudog.g, &back) && back == g->g);
 }
 
-/* runtime/runtime2.go _defer, 1.18-1.27: records of frames on the stack, outwards. */
+/* runtime/runtime2.go _defer, 1.18-1.27: records of frames on the stack, outwards, with what is to be called, if that is not in
+ * the frame itself. */
 static bool has_defers(const struct hb_confirm *confirm, const struct hb_goroutine *g)
 {
 	enum { MAX_RECORDS = 1 << 16 };
 	const struct hb_go_layout *layout = confirm->layout;
-	uint64_t defer = g->status == HB_G_WAITING ? g->defer : 0, sp, before = 0;
+	uint64_t defer = g->status == HB_G_WAITING ? g->defer : 0, sp, fn, before = 0;
 	for (unsigned n = 0; defer && n < MAX_RECORDS; n++) {
 		if (!hb_snapshot_u64(confirm->go->snapshot, defer + layout->defer.sp, &sp) || sp < g->sp ||
 		    sp > g->stack_hi || sp < before ||
+		    !hb_snapshot_u64(confirm->go->snapshot, defer + layout->defer.fn, &fn) ||
+		    (fn && !hb_confirm_is_func_value(confirm, fn)) ||
 		    !hb_snapshot_u64(confirm->go->snapshot, defer + layout->defer.link, &defer))
 			return false;
 		before = sp;

@@ -51,6 +51,8 @@ struct hb_error *hb_confirm_pointers(const struct hb_confirm *confirm) HB_MUST_C
 struct hb_error *hb_confirm_globals(const struct hb_confirm *confirm) HB_MUST_CHECK;
 
 /* confirm_specials.c */
+/* A func value points to a word that holds the entry of a function. */
+bool hb_confirm_is_func_value(const struct hb_confirm *confirm, uint64_t value);
 struct hb_error *hb_confirm_specials(const struct hb_confirm *confirm) HB_MUST_CHECK;
 struct hb_error *hb_confirm_queues(const struct hb_confirm *confirm) HB_MUST_CHECK;
 

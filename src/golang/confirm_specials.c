@@ -14,12 +14,15 @@ static bool read_word(const struct hb_confirm *confirm, uint64_t addr, uint64_t 
 	return hb_snapshot_u64(confirm->go->snapshot, addr, ret);
 }
 
-/* A func value points to a word that holds the entry of a function. */
-static bool is_func_value(const struct hb_confirm *confirm, uint64_t value)
+bool hb_confirm_is_func_value(const struct hb_confirm *confirm, uint64_t value)
 {
 	struct hb_go_func func;
 	uint64_t entry;
-	return read_word(confirm, value, &entry) && hb_go_func_at(confirm->go, entry, &func) && func.entry == entry;
+	if (read_word(confirm, value, &entry))
+		return hb_go_func_at(confirm->go, entry, &func) && func.entry == entry;
+	/* A closure may have no pointers; such objects need not be in the snapshot. */
+	uint32_t slot = hb_heap_slot(confirm->heap, value);
+	return slot && hb_heap_allocated(confirm->heap, slot);
 }
 
 static bool is_type(const struct hb_confirm *confirm, uint64_t addr)
@@ -34,7 +37,7 @@ static bool is_finalizer(const struct hb_confirm *confirm, uint64_t special)
 {
 	const struct hb_go_layout *layout = confirm->layout;
 	uint64_t fn, type;
-	if (!read_word(confirm, special + layout->special_finalizer.fn, &fn) || !is_func_value(confirm, fn))
+	if (!read_word(confirm, special + layout->special_finalizer.fn, &fn) || !hb_confirm_is_func_value(confirm, fn))
 		return false;
 	if (layout->special_finalizer.fint != HB_ABSENT &&
 	    (!read_word(confirm, special + layout->special_finalizer.fint, &type) || !is_type(confirm, type)))
@@ -49,11 +52,11 @@ static bool is_cleanup(const struct hb_confirm *confirm, uint64_t special)
 	const struct hb_go_layout *layout = confirm->layout;
 	uint64_t at = special + layout->special_cleanup.fn, call, fn;
 	if (layout->cleanup_fn.size == HB_ABSENT)
-		return read_word(confirm, at, &fn) && is_func_value(confirm, fn);
+		return read_word(confirm, at, &fn) && hb_confirm_is_func_value(confirm, fn);
 	if (layout->cleanup_fn.call == HB_ABSENT || layout->cleanup_fn.fn == HB_ABSENT)
 		return true;
-	return read_word(confirm, at + layout->cleanup_fn.call, &call) && is_func_value(confirm, call) &&
-	       read_word(confirm, at + layout->cleanup_fn.fn, &fn) && is_func_value(confirm, fn);
+	return read_word(confirm, at + layout->cleanup_fn.call, &call) && hb_confirm_is_func_value(confirm, call) &&
+	       read_word(confirm, at + layout->cleanup_fn.fn, &fn) && hb_confirm_is_func_value(confirm, fn);
 }
 
 /* runtime/mheap.go getOrAddWeakHandle: an object of 8 bytes, 16 from 1.27 on, that holds the address of the other. */
@@ -173,7 +176,7 @@ static bool has_func_values(const struct hb_confirm *confirm, uint64_t block)
 	    (block >= module->text && block < module->enoptrbss))
 		return false;
 	for (uint64_t i = 0; i < BLOCK; i += 8)
-		if (read_word(confirm, block + i, &value) && is_func_value(confirm, value))
+		if (read_word(confirm, block + i, &value) && hb_confirm_is_func_value(confirm, value))
 			return true;
 	return false;
 }

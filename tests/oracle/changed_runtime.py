@@ -44,8 +44,6 @@ CHANGES = {
         ("mgcmark_greenteagc.go", "\t\tusableSpanSize -= gc.PageSize / goarch.PtrSize / 8\n", "\t\tusableSpanSize -= gc.PageSize/goarch.PtrSize/8 + 64\n"),
         ("mgcmark_greenteagc.go", "\tbase := spanBase + gc.PageSize - unsafe.Sizeof(gc.PtrMask{}) -", "\tbase := spanBase + gc.PageSize - 64 - unsafe.Sizeof(gc.PtrMask{}) -"),
     ],
-    # A field that heldby needs has another name.
-    "renamed": [("chan.go", "\tdataqsiz uint           // size", "\tdataqsiz uint           // size")],
 }
 
 
