@@ -4,7 +4,8 @@
 # they are of a later one, with runtimes as they are and with changed ones. What heldby says of them must be right, object
 # for object, or it must refuse.
 #
-# usage: tests/oracle/run-newer.sh [PART]...     descriptions, unchanged, changed, perturbed; FULL=1 perturbs every field
+# usage: tests/oracle/run-newer.sh [PART]...     descriptions, unchanged, changed, perturbed; FULL=1 perturbs what type descriptors
+#                                          correct, too
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
 . "$(dirname "${BASH_SOURCE[0]}")/objects.sh"
 need python3 objcopy
@@ -145,11 +146,10 @@ with_debug_file() {
 
 # What no type descriptor says, so that it is the table's; and moduledata, with which everything begins. Struct and field.
 undescribed() {
-	awk -F'[(,]' '
+	local structs='moduledata|inlined_call|mheap|special_.*|finblock|finalizer|bucket|stackmap|stack_object|itab'
+	awk -F'[(,]' -v structs="^(${FULL:+.*|}$structs)\$" '
 		/^STRUCT/ { s = $2 }
-		/^FIELD/ && s ~ /^(moduledata|inlined_call|mheap|special_.*|finblock|finalizer|bucket|stackmap|stack_object|itab)$/ {
-			print s, $2
-		}' "$ROOT/src/golang/layout_fields.def"
+		/^FIELD/ && s ~ structs { print s, $2 }' "$ROOT/src/golang/layout_fields.def"
 }
 
 # One after the other: an offset that is another by a word, and two that have changed places.
@@ -167,15 +167,12 @@ early() {
 # As if type descriptors were wrong, too: the checks alone must find it. The fields that objects, pointers, roots, stacks and
 # goroutines come from.
 late() {
-	if [[ -n ${FULL:-} ]]; then
-		awk -F'[(,]' '/^STRUCT/ { s = $2 } /^FIELD/ { print s "." $2 }' "$ROOT/src/golang/layout_fields.def"
-	else
-		printf '%s\n' moduledata.{pctab,pclntable,ftab,data,edata,bss,ebss,rodata,gofunc,types,gcdatamask,gcbssmask} \
-			func.{pcsp,args,npcdata} mheap.{sweepgen,allspans} mspan.{start_addr,npages,nelems,freeindex,alloc_bits} \
-			mspan.{gcmark_bits,sweepgen,spanclass,state,elemsize,specials,large_type} special.{next,offset,kind} \
-			special_finalizer.fn g.{stack,sched,atomicstatus,goid,waitreason,m,syscallsp} gobuf.{sp,pc} m.curg \
-			p.{id,mcache,timers} mcache.tiny stack_object.{off,ptr_bytes,gcdataoff} defer.{fn,link} bucket.nstk
-	fi | sed 'h; s/$/ 8/p; g; s/$/ -8/'
+	printf '%s\n' moduledata.{pctab,pclntable,ftab,data,edata,bss,ebss,rodata,gofunc,types,gcdatamask,gcbssmask} \
+		func.{pcsp,args,npcdata} mheap.{sweepgen,allspans} mspan.{start_addr,npages,nelems,freeindex,alloc_bits} \
+		mspan.{gcmark_bits,sweepgen,spanclass,state,elemsize,specials,large_type} special.{next,offset,kind} \
+		special_finalizer.fn g.{stack,sched,atomicstatus,goid,waitreason,m,syscallsp} gobuf.{sp,pc} m.curg \
+		p.{id,mcache,timers} mcache.tiny stack_object.{off,ptr_bytes,gcdataoff} defer.{fn,link} bucket.nstk |
+		sed 'h; s/$/ 8/p; g; s/$/ -8/'
 }
 
 # Each is right or refused; so that it is seen to be wrong at all, AT_LEAST are refused.
