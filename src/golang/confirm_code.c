@@ -212,9 +212,9 @@ struct hb_error *hb_confirm_inlining(const struct hb_confirm *confirm)
 {
 	struct calls calls = {0};
 	TRY(each_function(confirm, check_inlining, &calls));
-	return calls.placeless <= calls.n / 16 ? NULL
-	                                       : hb_disagrees("%" PRIu64 " of %" PRIu64 " inlined calls are nowhere",
-	                                                      calls.placeless, calls.n);
+	return calls.placeless <= calls.n / 16
+	               ? NULL
+	               : hb_disagrees("%" PRIu64 " of %" PRIu64 " inlined calls are nowhere", calls.placeless, calls.n);
 }
 
 /* --- Stack maps ------------------------------------------------------------------------------------------------------- */

@@ -13,10 +13,10 @@ struct hb_layout_types;
 bool hb_layout_types_may_begin(const struct hb_snapshot *snapshot, const struct hb_go_version *version, uint64_t start,
                                uint64_t end);
 
-/* Sweeps the type section [types, etypes) of the main program. *ret is NULL when not one struct of the runtime is there.
+/* Sweeps the type section [start, end) of the main program. *ret is NULL when not one struct of the runtime is there.
  * The snapshot is borrowed. */
 struct hb_error *hb_layout_types_read(const struct hb_snapshot *snapshot, const struct hb_go_version *version,
-                                      uint64_t types, uint64_t etypes, struct hb_layout_types **ret) HB_MUST_CHECK;
+                                      uint64_t start, uint64_t end, struct hb_layout_types **ret) HB_MUST_CHECK;
 void hb_layout_types_destroy(struct hb_layout_types *types);
 void hb_layout_types_destroyp(struct hb_layout_types **types);
 

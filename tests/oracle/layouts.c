@@ -184,7 +184,8 @@ static void compare_program(const char *path, bool dwarf)
 	if (dwarf) {
 		hb_layout_dwarf_special_kinds(program.dwarf, &newer.layout.kinds);
 		compare_kinds(go->layout, &newer.layout.kinds);
-		if (!hb_layout_dwarf_variable(program.dwarf, "runtime.firstmoduledata", &newer.firstmoduledata, &size) ||
+		if (!hb_layout_dwarf_variable(program.dwarf, "runtime.firstmoduledata", &newer.firstmoduledata,
+		                              &size) ||
 		    !hb_layout_dwarf_variable(program.dwarf, "runtime.waitReasonStrings", &newer.wait_reasons,
 		                              &newer.wait_reasons_size))
 			printf("no variables are described\n");

@@ -26,6 +26,10 @@ path.write_bytes(contents.replace(old, new))
 PYTHON
 }
 
+build_newer() { # VARIANT: ./kinds
+	build_victim "$newest" "$1" "$ROOT/tests/victims/kinds" kinds && says_it_is_newer kinds
+}
+
 # ---- What programs say of the runtime they have, where there is a table to compare it with ----
 
 descriptions() {
@@ -67,7 +71,10 @@ nobody_reads_spares() {
 unchanged() {
 	local variant
 	for variant in normal stripped pie cgo; do
-		build_victim "$newest" "$variant" "$ROOT/tests/victims/kinds" kinds && says_it_is_newer kinds || continue
+		if ! build_newer "$variant"; then
+			not_ok "newer, $variant" 'the victim does not build'
+			continue
+		fi
 		examine "newer, $variant" at_rest ./kinds
 		case $variant in
 		normal) examine "newer, $variant, from a core" from_core ./kinds ;;
@@ -81,7 +88,7 @@ unchanged() {
 
 a_report() {
 	check_status 'newer: a report' 0 "$HELDBY" "$(pid_of victim)"
-	"$HELDBY" report "$(pid_of victim)" >report 2>notes
+	"$HELDBY" "$(pid_of victim)" >/dev/null 2>notes
 	check_match 'newer: a note says how it was read' "note: go$later is newer than any that heldby knows.*checks of it agree" notes
 	"$HELDBY" doctor "$(pid_of victim)" >diagnosis
 	check_match 'newer: doctor says so' 'newer than any Go that heldby knows' diagnosis
@@ -200,7 +207,10 @@ perturb() { # NAME AT_LEAST <PERTURBATIONS
 }
 
 perturbed() {
-	build_victim "$newest" stripped "$ROOT/tests/victims/kinds" kinds && says_it_is_newer kinds || return
+	if ! build_newer stripped; then
+		not_ok 'newer, layouts that are wrong in one place' 'the victim does not build'
+		return
+	fi
 	start victim ./kinds -queued
 	wait_for_line victim '^ready' && ask gc && gcore -o kept "$(pid_of victim)" >gcore.log 2>&1 &&
 		mv "kept.$(pid_of victim)" core && "$build/oracle-perturbed" core facts

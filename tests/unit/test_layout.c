@@ -36,11 +36,11 @@ static const uint32_t *numbers(const struct hb_go_layout *layout)
 
 static size_t line_of(const char *of, const char *name)
 {
-	size_t first = 0;
+	const char *open = "";
 	for (size_t i = 0; i < LINES; i++) {
 		if (lines[i].of)
-			first = i;
-		if (!strcmp(lines[first].of, of) && !strcmp(lines[i].name, name))
+			open = lines[i].of;
+		if (!strcmp(open, of) && !strcmp(lines[i].name, name))
 			return i;
 	}
 	fail_msg("there is no %s.%s", of, name);
@@ -140,8 +140,10 @@ static void assert_settles(struct program *program, bool debug_info)
 static void assert_refused(struct program *program, bool debug_info, const char *message)
 {
 	struct hb_error *err = settle(program, debug_info);
-	if (!err)
+	if (!err) {
 		fail_msg("not refused: %s", message);
+		return;
+	}
 	if (!strstr(err->message, message))
 		fail_msg("'%s' does not say '%s'", err->message, message);
 	assert_int_equal(err->code, HB_ERR_UNSUPPORTED);
