@@ -1,7 +1,5 @@
 #include "golang/maps.h"
 
-#include <string.h>
-
 enum { SLOTS = 8, MAX_DIRECTORY = 1 << 30, MAX_BUCKETS_LOG2 = 40 };
 
 /* --- Memory ------------------------------------------------------------------------------------------------------- */
@@ -30,15 +28,6 @@ static const uint8_t *captured_at(const struct hb_heap *heap, uint64_t addr, uin
 
 /* --- Where entries lie -------------------------------------------------------------------------------------------- */
 
-static const struct hb_field *field_named(const struct hb_types *types, uint32_t type, const char *name)
-{
-	const struct hb_type *at = &types->list[type];
-	for (uint32_t i = 0; i < at->nfields; i++)
-		if (!strcmp(types->fields[at->first_field + i].name, name))
-			return &types->fields[at->first_field + i];
-	return NULL;
-}
-
 /* Arrays of keys and of elements: buckets, and groups of 1.27's GOEXPERIMENT=mapsplitgroup. */
 static bool find_arrays(struct hb_map *map, const struct hb_field *keys, const struct hb_field *elems)
 {
@@ -58,8 +47,8 @@ static bool find_slots(struct hb_map *map, const struct hb_field *slots)
 	const struct hb_type *array = &map->types->list[slots->type];
 	if (array->kind != HB_KIND_ARRAY)
 		return false;
-	const struct hb_field *key = field_named(map->types, array->elem, "key");
-	const struct hb_field *elem = field_named(map->types, array->elem, "elem");
+	const struct hb_field *key = hb_types_field(map->types, &map->types->list[array->elem], "key");
+	const struct hb_field *elem = hb_types_field(map->types, &map->types->list[array->elem], "elem");
 	if (!key || !elem)
 		return false;
 	map->key_at = (uint32_t)(slots->offset + key->offset);
@@ -73,9 +62,9 @@ static bool find_slots(struct hb_map *map, const struct hb_field *slots)
 static bool find_places(struct hb_map *map)
 {
 	uint32_t group = map->type->group;
-	const struct hb_field *slots = field_named(map->types, group, "slots");
-	const struct hb_field *keys = field_named(map->types, group, "keys");
-	const struct hb_field *elems = field_named(map->types, group, "elems");
+	const struct hb_field *slots = hb_types_field(map->types, &map->types->list[group], "slots");
+	const struct hb_field *keys = hb_types_field(map->types, &map->types->list[group], "keys");
+	const struct hb_field *elems = hb_types_field(map->types, &map->types->list[group], "elems");
 	map->group_size = map->types->list[group].size;
 	if (!map->group_size || map->group_size >= 1u << 30)
 		return false;

@@ -10,6 +10,8 @@
 #pragma once
 #include "golang/runtime.h"
 
+#include <string.h>
+
 enum hb_timer_kind { HB_TIMER_FUNC, HB_TIMER_CHANNEL, HB_TIMER_SLEEP, HB_TIMER_OTHER };
 
 struct hb_go_timer {
@@ -27,3 +29,9 @@ struct hb_go_timers {
 
 struct hb_error *hb_go_timers_read(const struct hb_go *go, struct hb_go_timers *ret) HB_MUST_CHECK;
 void hb_go_timers_deinit(struct hb_go_timers *timers);
+
+/* The deadline of a context.WithDeadline or WithTimeout: its callback is in package context. */
+static inline bool hb_go_timer_is_context(const struct hb_go_timer *timer)
+{
+	return !strncmp(timer->callback, "context.", 8);
+}

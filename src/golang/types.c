@@ -517,6 +517,14 @@ uint32_t hb_types_by_name(const struct hb_types *types, const char *name, const 
 	return found;
 }
 
+const struct hb_field *hb_types_field(const struct hb_types *types, const struct hb_type *type, const char *name)
+{
+	for (uint32_t i = 0; i < type->nfields; i++)
+		if (!strcmp(types->fields[type->first_field + i].name, name))
+			return &types->fields[type->first_field + i];
+	return NULL;
+}
+
 void hb_types_destroy(struct hb_types *types)
 {
 	if (!types)

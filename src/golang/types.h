@@ -90,6 +90,8 @@ uint32_t hb_types_add(struct hb_types *types, uint64_t addr);
 uint32_t hb_types_add_pseudo(struct hb_types *types, const struct hb_type *type);
 /* By name and import path; 0 when absent or ambiguous. pkg_path NULL: any. */
 uint32_t hb_types_by_name(const struct hb_types *types, const char *name, const char *pkg_path);
+/* A struct's own field by its name; NULL when it has none such, or is no struct. */
+const struct hb_field *hb_types_field(const struct hb_types *types, const struct hb_type *type, const char *name);
 
 /* The mask of the descriptor at addr for marking, with no id: GC masks on demand (1.24+) that are still nil are built
  * by walking the type. Returns false when the descriptor is not sane. mask is allocated in arena. */

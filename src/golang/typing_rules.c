@@ -4,14 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static const struct hb_field *field_named(const struct hb_types *types, const struct hb_type *type, const char *name)
-{
-	for (uint32_t i = 0; i < type->nfields; i++)
-		if (!strcmp(types->fields[type->first_field + i].name, name))
-			return &types->fields[type->first_field + i];
-	return NULL;
-}
-
 /* time/sleep.go, time/tick.go: since 1.23 a Timer or Ticker is the head of a runtime.timeTimer (runtime/time.go); before,
  * it has the runtime's timer as its field r, with a period if it is a Ticker. */
 static void find_timers(const struct hb_types *types, const struct hb_go *go, struct hb_known_types *known)
@@ -24,7 +16,7 @@ static void find_timers(const struct hb_types *types, const struct hb_go *go, st
 	}
 	known->once = hb_types_by_name(types, "time.Timer", "time");
 	known->periodic = hb_types_by_name(types, "time.Ticker", "time");
-	const struct hb_field *inner = field_named(types, &types->list[known->once], "r");
+	const struct hb_field *inner = hb_types_field(types, &types->list[known->once], "r");
 	known->inner_timer_offset = inner ? inner->offset : 0;
 }
 
@@ -86,7 +78,7 @@ static void add(struct hb_typer *typer, enum hb_step_kind kind, uint64_t offset,
 static bool atomic_pointer(struct hb_typer *typer, const struct hb_type *type, uint32_t offset)
 {
 	const struct hb_types *types = typer->types;
-	const struct hb_field *value = field_named(types, type, "v");
+	const struct hb_field *value = hb_types_field(types, type, "v");
 	for (uint32_t i = 0; value && i < type->nfields; i++) {
 		const struct hb_type *field = &types->list[types->fields[type->first_field + i].type];
 		if (field->kind != HB_KIND_ARRAY || field->len || types->list[field->elem].kind != HB_KIND_POINTER)
@@ -100,11 +92,11 @@ static bool atomic_pointer(struct hb_typer *typer, const struct hb_type *type, u
 /* sync/pool.go: local and victim are arrays of poolLocal, their sizes follow them, 1.13-1.27. */
 static bool pool(struct hb_typer *typer, const struct hb_type *type, uint32_t offset)
 {
-	const struct hb_field *local = field_named(typer->types, type, "local");
-	const struct hb_field *local_size = field_named(typer->types, type, "localSize");
-	const struct hb_field *victim = field_named(typer->types, type, "victim");
-	const struct hb_field *victim_size = field_named(typer->types, type, "victimSize");
-	const struct hb_field *new = field_named(typer->types, type, "New");
+	const struct hb_field *local = hb_types_field(typer->types, type, "local");
+	const struct hb_field *local_size = hb_types_field(typer->types, type, "localSize");
+	const struct hb_field *victim = hb_types_field(typer->types, type, "victim");
+	const struct hb_field *victim_size = hb_types_field(typer->types, type, "victimSize");
+	const struct hb_field *new = hb_types_field(typer->types, type, "New");
 	if (!local || !local_size || !victim || !victim_size || !new || !typer->known.pool_local ||
 	    local_size->offset != local->offset + 8 || victim_size->offset != victim->offset + 8)
 		return false;
@@ -117,7 +109,7 @@ static bool pool(struct hb_typer *typer, const struct hb_type *type, uint32_t of
 /* sync/map.go, up to 1.19: entry.p is an unsafe.Pointer to an any; 1.20-1.23: an atomic.Pointer. */
 static bool sync_map_entry(struct hb_typer *typer, const struct hb_type *type, uint32_t offset)
 {
-	const struct hb_field *value = field_named(typer->types, type, "p");
+	const struct hb_field *value = hb_types_field(typer->types, type, "p");
 	if (!value || typer->types->list[value->type].kind != HB_KIND_UNSAFE_POINTER || !typer->known.any)
 		return false;
 	add(typer, HB_STEP_POINTER, offset + value->offset, typer->known.any);

@@ -13,8 +13,6 @@
 #include "leak/wording.h"
 #include "report/format.h"
 
-#include <string.h>
-
 enum { LEAST_CHILDREN = 1000 };
 
 /* Where the fields of a context are that can have children. */
@@ -44,26 +42,18 @@ struct scan {
 
 /* --- Contexts with many children ---------------------------------------------------------------------------------- */
 
-static const struct hb_field *field_named(const struct hb_types *types, uint32_t type, const char *name)
-{
-	const struct hb_type *at = &types->list[type];
-	for (uint32_t i = 0; i < at->nfields; i++)
-		if (!strcmp(types->fields[at->first_field + i].name, name))
-			return &types->fields[at->first_field + i];
-	return NULL;
-}
-
 /* cancelCtx itself, and what embeds it: timerCtx (but for 1.20, which points to one), afterFuncCtx. */
 static void find_types(struct scan *scan)
 {
 	static const char *const names[] = {"context.cancelCtx", "context.timerCtx", "context.afterFuncCtx"};
 	const struct hb_types *types = scan->analysis->types;
 	uint32_t base = hb_types_by_name(types, names[0], "context");
-	const struct hb_field *children = base ? field_named(types, base, "children") : NULL;
-	const struct hb_field *done = base ? field_named(types, base, "done") : NULL;
+	const struct hb_field *children = base ? hb_types_field(types, &types->list[base], "children") : NULL;
+	const struct hb_field *done = base ? hb_types_field(types, &types->list[base], "done") : NULL;
 	for (size_t i = 0; children && done && i < hb_countof(names); i++) {
 		uint32_t type = hb_types_by_name(types, names[i], "context");
-		const struct hb_field *inner = type && type != base ? field_named(types, type, "cancelCtx") : NULL;
+		const struct hb_field *inner =
+		        type && type != base ? hb_types_field(types, &types->list[type], "cancelCtx") : NULL;
 		if (!type || (type != base && (!inner || inner->type != base)))
 			continue;
 		uint64_t at = inner ? inner->offset : 0;
@@ -129,7 +119,7 @@ static struct hb_error *mark_without(struct scan *scan)
 	for (size_t i = 0; i < analysis->timers.list.len; i++) {
 		const struct hb_go_timer *timer = &analysis->timers.list.data[i];
 		uint32_t slot = hb_heap_slot(analysis->heap, timer->addr);
-		if (slot && !strncmp(timer->callback, "context.", 8))
+		if (slot && hb_go_timer_is_context(timer))
 			block(scan, slot);
 	}
 	return hb_graph_mark_without(analysis->heap, &analysis->roots, scan->blocked, scan->marked);

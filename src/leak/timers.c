@@ -165,7 +165,7 @@ static struct hb_error *describe_func(const struct hb_analysis *analysis, const 
 	char count[32];
 	hb_format_count(n, count, sizeof(count));
 	finding->verdict = HB_LIKELY;
-	if (!strncmp(list[0].timer->callback, "context.", 8))
+	if (hb_go_timer_is_context(list[0].timer))
 		return describe_deadlines(count, due, finding);
 	finding->rule = "H401";
 	TRY(hb_finding_title(finding, hb_say("%s timers of %s are pending, and nobody can stop them", count,
