@@ -313,7 +313,14 @@ func sideBySide(a, b []frame) string {
 // compareFrame: the runtime's pointers into the heap from a live frame must be held. The dump does not know stack objects, which heldby
 // adds when something points to them, so more may be.
 func compareFrame(v *verdict, facts *facts, f *foundGoroutine, g *frame, before []byte) {
-	if g.continpc == 0 {
+	if !f.precise {
+		v.differ("a stack is not scanned precisely", "%d: %s", f.id, g.name)
+	}
+	// A frame that faulted goes on at its deferred calls, or never: there the collector asks what is alive (getStackMap, by
+	// continpc; runtime/stack.go, stkframe.go). The dump asks where it faulted (dumpframe, by pc; runtime/heapdump.go), and
+	// so lists what only the part that is never reached would have used; 1.18-1.27.
+	if g.continpc != g.pc {
+		v.agreed["frames that faulted"]++
 		return
 	}
 	contents, old := object{contents: g.contents}, object{contents: before}
@@ -327,9 +334,6 @@ func compareFrame(v *verdict, facts *facts, f *foundGoroutine, g *frame, before 
 		} else {
 			v.agreed["stack pointers"]++
 		}
-	}
-	if !f.precise {
-		v.differ("a stack is not scanned precisely", "%d: %s", f.id, g.name)
 	}
 }
 
