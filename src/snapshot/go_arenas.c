@@ -31,11 +31,16 @@ static bool read_now(struct capture *capture, uint64_t addr, void *to, size_t le
 	return !err;
 }
 
+static bool is_in_arenas(const struct capture *capture, uint64_t addr)
+{
+	const struct hb_region *region = hb_snapshot_region(capture->snapshot, addr);
+	return region && region->in_arenas;
+}
+
 static struct hb_error *add_address(struct capture *capture, uint64_t index, struct addresses *ret)
 {
 	uint64_t addr = (index << HB_ARENA_SHIFT) + UINT64_C(0xffff800000000000);
-	const struct hb_region *region = hb_snapshot_region(capture->snapshot, addr);
-	if (addr >> 47 || (region && region->in_arenas))
+	if (addr >> 47 || is_in_arenas(capture, addr))
 		return NULL;
 	HB_VEC_PUSH(&ret->list, addr);
 	return NULL;
@@ -112,6 +117,19 @@ static void drop_repetitions(struct addresses *addresses)
 	addresses->list.len = n;
 }
 
+/* Goroutine 1 is an object of the heap like any other (runtime/proc.go malg, 1.18-1.27), unless the allocator takes all
+ * memory from the system and never gives it back (runtime/malloc.go, debug.sbrk). */
+static struct hb_error *check_first_goroutine(struct capture *capture)
+{
+	uint64_t list, g;
+	if (!read_now(capture, capture->go.allgs, &list, 8) || !read_now(capture, list, &g, 8) || is_in_arenas(capture, g))
+		return NULL;
+	return hb_error_create(HB_ERR_UNSUPPORTED,
+	                       "this is a %s program whose objects are outside the Go heap, as GODEBUG=sbrk=1 puts them: there "
+	                       "nothing tells what is an object; start it without to examine it",
+	                       capture->go.version.text);
+}
+
 struct hb_error *capture_go_arenas(struct capture *capture)
 {
 	struct addresses fresh = {0};
@@ -122,5 +140,5 @@ struct hb_error *capture_go_arenas(struct capture *capture)
 		err = capture_add_arenas(capture, fresh.list.data, (uint32_t)fresh.list.len);
 	}
 	hb_vec_deinit(&fresh.list);
-	return err;
+	return err || capture->stopped ? err : check_first_goroutine(capture);
 }

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"runtime"
 	"runtime/debug"
+	"unsafe"
 
 	"heldby/victims/control"
 	"heldby/victims/truth"
@@ -20,16 +21,19 @@ var sampled [1]runtime.MemProfileRecord
 func main() {
 	queued := flag.Bool("queued", false, "block the finalizer goroutine with more finalizers and cleanups queued behind it")
 	grow := flag.Int("grow", 0, "hold this many more objects, so that an examination takes a while")
+	spread := flag.Bool("spread", false, "fill one arena of the heap after the other, so that what is held lies in several")
 	flag.Parse()
 	// Linking MemProfile keeps the runtime's allocation profile on.
 	runtime.MemProfileRate = 4096
 	runtime.MemProfile(sampled[:], false)
 	debug.SetGCPercent(-1)
-	holdObjects()
-	holdMaps()
-	holdTyped()
-	holdRuntimeThings()
-	holdArenas()
+	for _, hold := range []func(){holdObjects, holdMaps, holdTyped, holdRuntimeThings, holdArenas} {
+		hold()
+		if *spread {
+			fillArena()
+		}
+	}
+	filling = nil
 	for i := 0; i < *grow; i++ {
 		grown = append(grown, &node{name: "grown"})
 	}
@@ -42,4 +46,18 @@ func main() {
 	control.Serve("kinds", truth.Commands...)
 }
 
-var grown []*node
+var (
+	grown   []*node
+	filling []*[40 << 10]byte
+)
+
+// fillArena allocates until the heap has another arena (64 MB).
+func fillArena() {
+	arena := func(i int) uintptr { return uintptr(unsafe.Pointer(filling[i])) >> 26 }
+	for first := len(filling); ; {
+		filling = append(filling, new([40 << 10]byte))
+		if last := len(filling) - 1; arena(last) != arena(first) {
+			return
+		}
+	}
+}
