@@ -52,7 +52,8 @@ static struct hb_error *find_pclntabs(const struct hb_snapshot *snapshot, struct
 		const struct hb_region *region = &snapshot->regions[i];
 		uint64_t size = region->in_arenas ? 0 : region->end - region->start;
 		for (uint64_t page = 0; page < size >> HB_PAGE_SHIFT; page++) {
-			if (region->pages[page] != HB_PAGE_READ)
+			if (region->pages[page] != HB_PAGE_READ ||
+			    !hb_snapshot_in_program(snapshot, region->start + (page << HB_PAGE_SHIFT)))
 				continue;
 			/* The table is aligned to 32 up to 1.25 and to 8 from 1.26 on. */
 			const uint8_t *bytes = region->bytes + (page << HB_PAGE_SHIFT);
@@ -93,7 +94,7 @@ static bool module_is_plausible(const struct hb_go_memory *memory, const struct 
 #undef WORD
 }
 
-/* Every 8-byte word of the pages that were read, but for the heap's. */
+/* Every 8-byte word of the program's pages that were read, but for the heap's. */
 static const struct hb_region *next_words(const struct hb_snapshot *snapshot, size_t *region, uint64_t *page,
                                           const uint8_t **words, uint64_t *addr)
 {
@@ -101,7 +102,8 @@ static const struct hb_region *next_words(const struct hb_snapshot *snapshot, si
 		const struct hb_region *r = &snapshot->regions[*region];
 		uint64_t npages = r->in_arenas ? 0 : (r->end - r->start) >> HB_PAGE_SHIFT;
 		for (; *page < npages; (*page)++)
-			if (r->pages[*page] == HB_PAGE_READ) {
+			if (r->pages[*page] == HB_PAGE_READ &&
+			    hb_snapshot_in_program(snapshot, r->start + (*page << HB_PAGE_SHIFT))) {
 				*words = r->bytes + (*page << HB_PAGE_SHIFT);
 				*addr = r->start + (*page << HB_PAGE_SHIFT);
 				(*page)++;
@@ -159,13 +161,13 @@ static struct hb_error *order_modules(const struct hb_go_memory *memory, const s
 			first = head;
 	}
 	ret->nmodules = 0;
-	for (uint64_t at = first; at && ret->nmodules < HB_GO_MAX_MODULES;) {
-		if (!module_is_plausible(memory, layout, at))
-			break;
+	uint64_t at = first;
+	while (at && ret->nmodules < HB_GO_MAX_MODULES && module_is_plausible(memory, layout, at)) {
 		ret->moduledata[ret->nmodules++] = at;
 		if (!hb_go_memory_u64(memory, at + layout->moduledata.next, &at))
 			break;
 	}
+	ret->modules_end_early = at != 0;
 	return NULL;
 }
 

@@ -29,6 +29,7 @@ struct hb_go_location {
 	struct hb_go_version version;
 	uint64_t moduledata[HB_GO_MAX_MODULES]; /* the main program first, then as the list has them */
 	size_t nmodules;
+	bool modules_end_early; /* the list goes on, to what is no module or not there */
 	uint64_t mheap, allgs, allp;
 	struct hb_go_newer *newer; /* golang/newer.h; NULL: the version has a table */
 };

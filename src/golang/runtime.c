@@ -147,6 +147,11 @@ static struct hb_error *open_runtime(struct hb_snapshot *snapshot, struct hb_go 
 		TRY(read_module(go, location.moduledata[i], &go->modules[i]));
 		go->nmodules++;
 	}
+	if (location.modules_end_early)
+		hb_notes_add_partial(
+		        go->notes,
+		        "a plugin or library with Go code is not in the snapshot: what its globals hold seems to be "
+		        "held by nobody");
 	for (unsigned queue = 0; queue < HB_GO_QUEUES; queue++)
 		go->queues[queue] = hb_go_queue_find(&(struct hb_go_memory){snapshot, NULL}, &location, queue);
 	read_executable(go);

@@ -75,7 +75,8 @@ bool hb_go_version_from_buildinfo(const struct hb_snapshot *snapshot, struct hb_
 		const struct hb_region *region = &snapshot->regions[i];
 		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT && !region->in_arenas;
 		     page++) {
-			if (region->pages[page] != HB_PAGE_READ)
+			if (region->pages[page] != HB_PAGE_READ ||
+			    !hb_snapshot_in_program(snapshot, region->start + (page << HB_PAGE_SHIFT)))
 				continue;
 			for (unsigned at = 0; at < HB_PAGE_SIZE; at += 16) {
 				uint64_t offset = (page << HB_PAGE_SHIFT) + at;

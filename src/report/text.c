@@ -58,6 +58,9 @@ static void header_target(struct text *text)
 	hb_page_put(page, HB_PLAIN, go->version.text[0] ? go->version.text : "unknown version of Go");
 	if (go->stripped)
 		hb_page_put(page, HB_PLAIN, ", stripped");
+	const char *library = hb_snapshot_library(snapshot), *slash = library ? strrchr(library, '/') : NULL;
+	if (library)
+		hb_page_printf(page, HB_PLAIN, ", in %s", slash ? slash + 1 : library);
 }
 
 static void header(struct text *text)

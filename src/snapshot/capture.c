@@ -22,38 +22,36 @@ static const uint64_t STOP_WAIT_NS = 500000000;
 static const uint64_t BYTES_PER_SECOND = UINT64_C(4000000000);
 static const uint64_t STOP_FLOOR_NS = 500000;
 
-/* --- The program's own file ------------------------------------------------------------------------------------------
+/* --- Files with Go code ------------------------------------------------------------------------------------------
  */
 
 /* Executable pages are as the file has them: mapped, not read. */
-static void map_text(struct capture *capture, const struct hb_mapping *mapping, const struct hb_region *region,
-                     uint64_t file_size)
+static void map_text(const struct hb_snapshot_file *file, const struct hb_mapping *mapping,
+                     const struct hb_region *region)
 {
-	if (mapping->file_offset >= file_size || mapping->writable)
+	struct stat status;
+	if (file->fd < 0 || mapping->writable || fstat(file->fd, &status) ||
+	    mapping->file_offset >= (uint64_t)status.st_size)
 		return;
-	uint64_t len =
-	        hb_min(mapping->end - mapping->start, (file_size - mapping->file_offset + 4095) & ~UINT64_C(4095));
+	uint64_t left = ((uint64_t)status.st_size - mapping->file_offset + 4095) & ~UINT64_C(4095);
+	uint64_t len = hb_min(mapping->end - mapping->start, left);
 	uint8_t *at = region->bytes + (mapping->start - region->start);
-	if (mmap(at, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, capture->snapshot->exe_fd, (off_t)mapping->file_offset) !=
-	    MAP_FAILED)
+	if (mmap(at, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd, (off_t)mapping->file_offset) != MAP_FAILED)
 		memset(region->pages + ((mapping->start - region->start) >> HB_PAGE_SHIFT), HB_PAGE_READ,
 		       len >> HB_PAGE_SHIFT);
 }
 
-static struct hb_error *read_own_image(struct capture *capture)
+static struct hb_error *read_files(struct capture *capture)
 {
 	const struct hb_target *target = capture->target;
-	struct stat status;
-	uint64_t file_size = capture->snapshot->exe_fd >= 0 && !fstat(capture->snapshot->exe_fd, &status)
-	                             ? (uint64_t)status.st_size
-	                             : 0;
 	for (size_t i = 0; i < target->nmappings; i++) {
 		const struct hb_mapping *mapping = &target->mappings[i];
 		const struct hb_region *region = hb_snapshot_region(capture->snapshot, mapping->start);
-		if (!region || !capture_is_own_mapping(capture, i))
+		const struct hb_snapshot_file *file = capture_file_of(capture, i);
+		if (!region || !file)
 			continue;
 		if (mapping->executable && target->kind == HB_TARGET_LIVE)
-			map_text(capture, mapping, region, file_size);
+			map_text(file, mapping, region);
 		TRY(capture_plan(capture, mapping->start, mapping->end - mapping->start));
 	}
 	return capture_read_plan(capture);
@@ -127,7 +125,7 @@ static struct hb_error *plan_own_data(struct capture *capture)
 {
 	const struct hb_target *target = capture->target;
 	for (size_t i = 0; i < target->nmappings; i++)
-		if (target->mappings[i].writable && capture_is_own_mapping(capture, i))
+		if (target->mappings[i].writable && capture_file_of(capture, i))
 			TRY(capture_plan(capture, target->mappings[i].start,
 			                 target->mappings[i].end - target->mappings[i].start));
 	return NULL;
@@ -278,10 +276,10 @@ static struct hb_error *create_snapshot(struct hb_target *target, const char *de
 static struct hb_error *run(struct capture *capture)
 {
 	TRY(copy_mappings(capture->snapshot, capture->target)); /* hb_go_locate looks at them when it is not Go */
+	TRY(capture_find_files(capture));
 	TRY(capture_add_regions(capture, true));
-	TRY(read_own_image(capture));
-	TRY(hb_go_locate(&(struct hb_go_memory){capture->snapshot, capture->target}, &capture->snapshot->arena,
-	                 &capture->go));
+	TRY(read_files(capture));
+	TRY(capture_locate(capture));
 	capture->snapshot->newer_go = capture->go.newer != NULL;
 	TRY(capture_go_arenas(capture)); /* first: ordinary regions take what is left */
 	TRY(capture_add_regions(capture, false));

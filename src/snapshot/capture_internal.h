@@ -1,4 +1,4 @@
-/* What the parts of a capture share: capture.c (order of events), fetch.c (pages in, by plan or on demand), go_arenas.c
+/* What the parts of a capture share: capture.c (order of events), files.c (where Go code is), fetch.c (pages in, by plan or on demand), go_arenas.c
  * (where the heap is), go_walk.c (which pages the Go runtime's metadata, the scannable spans and the stacks are on). */
 #pragma once
 #include "golang/locate.h"
@@ -20,6 +20,14 @@ struct capture {
 	bool mappings_are_new; /* re-read in the stop already */
 	bool plan_again;       /* the heap outgrew the plan between rehearsal and stop: start over */
 };
+
+/* --- files.c ---------------------------------------------------------------------------------------------------- */
+/* Finds the files that hold Go code. */
+struct hb_error *capture_find_files(struct capture *capture) HB_MUST_CHECK;
+/* The one that a mapping belongs to, with its file or as its bss; NULL: none. */
+const struct hb_snapshot_file *capture_file_of(const struct capture *capture, size_t mapping);
+/* Finds the Go runtime in one of them, and makes that the program. */
+struct hb_error *capture_locate(struct capture *capture) HB_MUST_CHECK;
 
 /* --- fetch.c ---------------------------------------------------------------------------------------------------- */
 /* Makes len bytes at addr available and returns them, or NULL (unmapped, swapped out, unreadable). Reads 64 KB around
@@ -45,12 +53,10 @@ struct hb_error *capture_plan_refresh(struct capture *capture) HB_MUST_CHECK;
 /* Touches the local pages of the arena ranges that will be read, so that the stop does not wait for page faults. */
 void capture_prefault(struct capture *capture, uint64_t addr, uint64_t len);
 
-/* Regions: mirrors of contiguous runs of mappings that no region covers yet. `own` only: the program's file and its
- * bss. */
+/* Regions: mirrors of contiguous runs of mappings that no region covers yet. `own` only: those of files with Go code. */
 struct hb_error *capture_add_regions(struct capture *capture, bool own_only) HB_MUST_CHECK;
 /* Gives the arenas dense local memory and makes regions of them. */
 struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *addr, uint32_t n) HB_MUST_CHECK;
-bool capture_is_own_mapping(const struct capture *capture, size_t index);
 
 /* --- go_arenas.c ------------------------------------------------------------------------------------------------ */
 /* Finds the arenas; called before the stop and again in it (new ones are added). */

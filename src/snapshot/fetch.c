@@ -45,25 +45,13 @@ static struct hb_error *add_region(struct capture *capture, uint64_t start, uint
 	return NULL;
 }
 
-bool capture_is_own_mapping(const struct capture *capture, size_t index)
-{
-	const struct hb_target *target = capture->target;
-	const struct hb_mapping *mapping = &target->mappings[index];
-	if (target->exe_path && *target->exe_path && !strcmp(mapping->path, target->exe_path))
-		return true;
-	/* bss: the anonymous mapping right behind the program's data. */
-	return index && !mapping->inode && !mapping->path[0] && mapping->writable &&
-	       target->mappings[index - 1].end == mapping->start && target->mappings[index - 1].inode &&
-	       target->exe_path && !strcmp(target->mappings[index - 1].path, target->exe_path);
-}
-
 static bool wants_region(const struct capture *capture, size_t index, bool own_only)
 {
 	const struct hb_mapping *mapping = &capture->target->mappings[index];
 	if (!mapping->readable || mapping->shared || !strcmp(mapping->path, "[vvar]") ||
 	    !strcmp(mapping->path, "[vsyscall]") || !strcmp(mapping->path, "[vvar_vclock]"))
 		return false;
-	if (capture_is_own_mapping(capture, index))
+	if (capture_file_of(capture, index))
 		return true;
 	return !own_only && mapping->writable;
 }
@@ -182,11 +170,10 @@ static enum hb_page_state read_absent_page(struct capture *capture, uint64_t add
 		return HB_PAGE_LOST;
 	if (!mapping->inode)
 		return HB_PAGE_ZERO;
-	if (capture->snapshot->exe_fd < 0 || !capture->target->exe_path ||
-	    strcmp(mapping->path, capture->target->exe_path) != 0)
+	const struct hb_snapshot_file *file = capture_file_of(capture, (size_t)(mapping - capture->target->mappings));
+	if (!file || file->fd < 0)
 		return HB_PAGE_LOST;
-	ssize_t n = pread(capture->snapshot->exe_fd, to, HB_PAGE_SIZE,
-	                  (off_t)(mapping->file_offset + (addr - mapping->start)));
+	ssize_t n = pread(file->fd, to, HB_PAGE_SIZE, (off_t)(mapping->file_offset + (addr - mapping->start)));
 	return n > 0 ? HB_PAGE_READ : HB_PAGE_LOST;
 }
 

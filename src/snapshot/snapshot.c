@@ -26,6 +26,10 @@ void hb_snapshot_destroy(struct hb_snapshot *snapshot)
 		close(snapshot->exe_fd);
 	if (snapshot->debug_fd)
 		close(snapshot->debug_fd);
+	for (size_t i = 0; i < snapshot->nfiles; i++)
+		if (snapshot->files[i].fd >= 0)
+			close(snapshot->files[i].fd);
+	free(snapshot->files);
 	hb_notes_deinit(&snapshot->notes);
 	hb_arena_deinit(&snapshot->arena);
 	free(snapshot);

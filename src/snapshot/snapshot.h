@@ -44,6 +44,13 @@ struct hb_snapshot_piece {
 	uint64_t len;
 };
 
+/* A file of the process that holds Go code: the executable, a plugin, a library. */
+struct hb_snapshot_file {
+	const char *path;    /* as the mappings have it */
+	uint64_t start, end; /* from its first mapping to its bss */
+	int fd;              /* -1: not to be had */
+};
+
 struct hb_snapshot {
 	struct hb_region *regions; /* sorted, disjoint */
 	size_t nregions;
@@ -59,8 +66,13 @@ struct hb_snapshot {
 	struct hb_target_memory memory;
 	enum hb_target_kind kind;
 	int pid;
-	char *name, *exe_path;
-	int exe_fd;         /* the executable's file, or -1 */
+	const char *name, *exe_path;
+	int exe_fd; /* the file of exe_path, or -1 */
+	/* Where Go code may be: the executable first. The runtime is looked for in `program`, everywhere when NULL; exe_path is
+	 * the executable's, or the library's that the program is in. */
+	struct hb_snapshot_file *files;
+	size_t nfiles;
+	const struct hb_snapshot_file *program;
 	int debug_fd;       /* its separate debug information; 0: none (it is never standard input) */
 	const char *method; /* "copy" */
 	bool newer_go; /* what to read was planned for a Go that no table has: hb_go_open checks whether that was right */
@@ -71,6 +83,21 @@ struct hb_snapshot {
 	struct hb_notes notes;
 	struct hb_arena arena;
 };
+
+/* The library that the Go program is in; NULL: it is the executable's. */
+static inline const char *hb_snapshot_library(const struct hb_snapshot *snapshot)
+{
+	return snapshot->program && snapshot->program != snapshot->files &&
+	                       snapshot->exe_path == snapshot->program->path
+	               ? snapshot->exe_path
+	               : NULL;
+}
+
+/* Whether the page at addr may be the program's. */
+static inline bool hb_snapshot_in_program(const struct hb_snapshot *snapshot, uint64_t addr)
+{
+	return !snapshot->program || (addr >= snapshot->program->start && addr < snapshot->program->end);
+}
 
 void hb_snapshot_destroy(struct hb_snapshot *snapshot);
 void hb_snapshot_destroyp(struct hb_snapshot **snapshot);

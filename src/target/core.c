@@ -165,6 +165,11 @@ static struct hb_error *core_open_exe(struct hb_target *target, int *ret)
 	return NULL;
 }
 
+static int core_open_mapped(struct hb_target *target, const struct hb_mapping *mapping)
+{
+	return hb_core_open_file(hb_core_of(target), mapping->path);
+}
+
 static const struct hb_target_ops core_ops = {
         .destroy = core_destroy,
         .refresh_mappings = core_refresh_mappings,
@@ -173,6 +178,7 @@ static const struct hb_target_ops core_ops = {
         .read = core_read,
         .pages = core_pages,
         .open_exe = core_open_exe,
+        .open_mapped = core_open_mapped,
 };
 
 struct hb_error *hb_core_describe(struct hb_target *target, struct hb_snapshot *snapshot)

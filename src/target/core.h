@@ -133,6 +133,8 @@ struct hb_error *hb_core_read_notes(struct hb_core *core, uint64_t offset, uint6
 
 /* Finds the files that were mapped. core_image.c. */
 struct hb_error *hb_core_find_images(struct hb_core *core) HB_MUST_CHECK;
+/* A descriptor of the file that was mapped under this name, if it is here and is the same build; else -1. */
+int hb_core_open_file(const struct hb_core *core, const char *path);
 /* Appends the parts of a file map that its image may stand in for: never what the process could have written. */
 struct hb_error *hb_core_image_extents(struct hb_core *core, const struct hb_core_file_map *map,
                                        int image) HB_MUST_CHECK;

@@ -312,6 +312,16 @@ struct hb_error *hb_core_find_images(struct hb_core *core)
 	return NULL;
 }
 
+int hb_core_open_file(const struct hb_core *core, const char *path)
+{
+	int image = image_of_path(core, path);
+	struct search search = {.core = core};
+	if (image >= 0)
+		return core->images.data[image].fd < 0 ? -1 : fcntl(core->images.data[image].fd, F_DUPFD_CLOEXEC, 3);
+	search.has_head = *path == '/' && mapped_head(core, path, search.head);
+	return search.has_head ? try_path(&search, path) : -1;
+}
+
 /* --- What it may stand in for --------------------------------------------------------------------------------------
  */
 

@@ -1,4 +1,5 @@
 #include "target/elf_image.h"
+#include "base/bytes.h"
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
@@ -172,6 +173,17 @@ struct Dwarf *hb_elf_image_dwarf(const struct hb_elf_image *image)
 bool hb_elf_image_is_relocatable(const struct hb_elf_image *image)
 {
 	return image->header.e_type == ET_DYN;
+}
+
+uint64_t hb_elf_image_base(const struct hb_elf_image *image)
+{
+	uint64_t lowest = UINT64_MAX;
+	for (size_t i = 0; i < image->header.e_phnum; i++) {
+		GElf_Phdr segment;
+		if (gelf_getphdr(image->elf, (int)i, &segment) && segment.p_type == PT_LOAD)
+			lowest = hb_min(lowest, segment.p_vaddr);
+	}
+	return lowest == UINT64_MAX ? 0 : lowest & ~UINT64_C(4095);
 }
 
 const char *hb_elf_image_build_id(const struct hb_elf_image *image)
@@ -437,4 +449,41 @@ struct hb_error *hb_elf_image_variables(const struct hb_elf_image *image,
 		if (type == DW_UT_compile)
 			TRY(unit_variables(image, &die, visit, ctx));
 	return NULL;
+}
+
+/* --- Who made a file --------------------------------------------------------------------------------------------- */
+
+/* A note of owner "Go" (cmd/link/internal/ld/elf.go: build id, or list of packages; 1.18-1.27). */
+static bool has_go_note(struct hb_bytes notes)
+{
+	uint32_t namesz, descsz;
+	for (uint64_t at = 0; hb_get_u32(notes, at, &namesz) && hb_get_u32(notes, at + 4, &descsz);) {
+		struct hb_bytes name = hb_bytes_slice(notes, at + 12, namesz);
+		if (name.data && namesz == 4 && !memcmp(name.data, "Go\0", 4))
+			return true;
+		at += 12 + (((uint64_t)namesz + 3) & ~UINT64_C(3)) + (((uint64_t)descsz + 3) & ~UINT64_C(3));
+	}
+	return false;
+}
+
+bool hb_elf_is_made_by_go(bool (*read)(void *ctx, uint64_t offset, void *to, size_t len), void *ctx)
+{
+	enum { MAX_HEADERS = 256, MAX_NOTES = 4096 };
+	Elf64_Ehdr header;
+	Elf64_Phdr segment;
+	uint8_t notes[MAX_NOTES];
+	if (!read(ctx, 0, &header, sizeof(header)) || memcmp(header.e_ident, ELFMAG, SELFMAG) ||
+	    header.e_ident[EI_CLASS] != ELFCLASS64)
+		return false;
+	for (unsigned i = 0; i < header.e_phnum && i < MAX_HEADERS; i++) {
+		uint64_t at;
+		if (hb_add_overflows(header.e_phoff, (uint64_t)i * sizeof(segment), &at) ||
+		    !read(ctx, at, &segment, sizeof(segment)))
+			return false;
+		size_t len = (size_t)hb_min(segment.p_filesz, (uint64_t)MAX_NOTES);
+		if (segment.p_type == PT_NOTE && read(ctx, segment.p_offset, notes, len) &&
+		    has_go_note((struct hb_bytes){notes, len}))
+			return true;
+	}
+	return false;
 }

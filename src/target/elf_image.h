@@ -8,6 +8,10 @@
 
 #include <stdint.h>
 
+/* Whether it is an ELF file with a note of Go's linker, which every program, library and plugin has. read: len bytes at an offset
+ * of the file; false when they are not there. */
+bool hb_elf_is_made_by_go(bool (*read)(void *ctx, uint64_t offset, void *to, size_t len), void *ctx);
+
 struct hb_elf_image;
 
 /* fd is borrowed and must stay open as long as the image. debug_fd: a separate debug file (objcopy --only-keep-debug),
@@ -29,6 +33,8 @@ bool hb_elf_image_section(const struct hb_elf_image *image, const char *names, s
 bool hb_elf_image_is_stripped(const struct hb_elf_image *image); /* no symbol table */
 bool hb_elf_image_has_dwarf(const struct hb_elf_image *image);
 bool hb_elf_image_is_relocatable(const struct hb_elf_image *image); /* ET_DYN: loaded anywhere */
+/* Where its lowest segment is loaded, rounded down to a page. */
+uint64_t hb_elf_image_base(const struct hb_elf_image *image);
 /* The Go build id ("aJcO…/…"), else the GNU one in hex, else "". */
 const char *hb_elf_image_build_id(const struct hb_elf_image *image);
 

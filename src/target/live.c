@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -224,6 +225,31 @@ static struct hb_error *live_open_exe(struct hb_target *target, int *ret)
 	return *ret < 0 ? hb_error_create(HB_ERR_IO, "cannot open the executable of process %d", target->pid) : NULL;
 }
 
+/* The file itself, for who may; else what has its name now, if it is the same one. */
+static int live_open_mapped(struct hb_target *target, const struct hb_mapping *mapping)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, target->pid, mapping->start,
+	         mapping->end);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0)
+		return fd;
+	hb_autofree char *by_name = NULL;
+	struct stat status;
+	if (asprintf(&by_name, "/proc/%d/root%s", target->pid, mapping->path) < 0) {
+		by_name = NULL;
+		return -1;
+	}
+	if (stat(by_name, &status) || !S_ISREG(status.st_mode) || status.st_ino != mapping->inode)
+		return -1;
+	fd = open(by_name, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd >= 0 && (fstat(fd, &status) || status.st_ino != mapping->inode)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 /* Reading memory that is gone gives no bytes (fs/proc/base.c mem_rw). */
 bool hb_live_has_ended(const struct hb_live *live)
 {
@@ -259,6 +285,7 @@ static const struct hb_target_ops live_ops = {
         .read = live_read,
         .pages = live_pages,
         .open_exe = live_open_exe,
+        .open_mapped = live_open_mapped,
 };
 
 /* What /proc/PID/status says that decides whether we go on. */

@@ -76,6 +76,8 @@ struct hb_target_ops {
 	struct hb_error *(*pages)(struct hb_target *target, uint64_t start, size_t npages, uint8_t *ret);
 	/* A file descriptor of the executable's file (the one mapped, even if deleted since), or an error. */
 	struct hb_error *(*open_exe)(struct hb_target *target, int *ret);
+	/* The same of another mapped file; -1: it is not to be had. */
+	int (*open_mapped)(struct hb_target *target, const struct hb_mapping *mapping);
 };
 /* UNCAPTURED: a page of one of heldby's snapshots that nobody wanted when it was taken; it is not missing. */
 enum { HB_PAGE_ABSENT = 0, HB_PAGE_PRESENT = 1, HB_PAGE_SWAPPED = 2, HB_PAGE_UNCAPTURED = 3 };
