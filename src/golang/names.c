@@ -34,10 +34,21 @@ bool hb_globals_are_valid(const struct hb_globals *globals)
 
 /* --- The file --------------------------------------------------------------------------------------------------- */
 
-/* Where the file's addresses are in the process: the function table says, else the text. False: cannot be told. */
-static bool find_bias(const struct hb_go *go, const struct hb_elf_image *image, uint64_t *ret)
+/* The file that a module came in; NULL when the snapshot knows none. */
+static const struct hb_snapshot_file *file_of(const struct hb_go *go, const struct hb_go_module *module)
 {
-	const struct hb_go_module *module = &go->modules[0];
+	const struct hb_snapshot *snapshot = go->snapshot;
+	for (size_t i = 0; i < snapshot->nfiles; i++)
+		if (module->moduledata >= snapshot->files[i].start && module->moduledata < snapshot->files[i].end)
+			return &snapshot->files[i];
+	return NULL;
+}
+
+/* Where the file's addresses are in the process: the function table says, else where it is mapped. False: cannot be told. */
+static bool find_bias(const struct hb_go *go, const struct hb_go_module *module, const struct hb_elf_image *image,
+                      uint64_t *ret)
+{
+	const struct hb_snapshot_file *file = file_of(go, module);
 	struct hb_elf_section section;
 	uint64_t table;
 	if (!hb_elf_image_is_relocatable(image)) {
@@ -45,26 +56,32 @@ static bool find_bias(const struct hb_go *go, const struct hb_elf_image *image, 
 		return true;
 	}
 	/* moduledata.pcHeader, its first word: the start of the function table (runtime/symtab.go, 1.18-1.27). The
-	 * section is called .data.rel.ro.gopclntab in position-independent executables. */
-	if (!hb_elf_image_section(image, ".gopclntab|.data.rel.ro.gopclntab", &section) ||
-	    !hb_snapshot_u64(go->snapshot, module->moduledata, &table))
+	 * section is called .data.rel.ro.gopclntab in position-independent executables, and is a part of .data.rel.ro in what
+	 * C's linker made of the object files of earlier releases. */
+	if (hb_elf_image_section(image, ".gopclntab|.data.rel.ro.gopclntab", &section) &&
+	    hb_snapshot_u64(go->snapshot, module->moduledata, &table))
+		*ret = table - section.addr;
+	else if (file)
+		*ret = file->start - hb_elf_image_base(image);
+	else
 		return false;
-	*ret = table - section.addr;
 	return !(*ret & (HB_PAGE_SIZE - 1));
 }
 
 static struct hb_error *open_image(struct hb_naming *naming, int debug_fd)
 {
-	if (naming->go->snapshot->exe_fd < 0)
+	const struct hb_snapshot_file *file = file_of(naming->go, naming->module);
+	int fd = file ? file->fd : naming->module == &naming->go->modules[0] ? naming->go->snapshot->exe_fd : -1;
+	if (fd < 0)
 		return NULL;
-	struct hb_error *err = hb_elf_image_open(naming->go->snapshot->exe_fd, debug_fd, &naming->image);
+	struct hb_error *err = hb_elf_image_open(fd, debug_fd, &naming->image);
 	if (err && err->code != HB_ERR_UNSUPPORTED)
 		return err;
 	if (err) { /* described by the code then */
 		hb_error_destroy(err);
 		return NULL;
 	}
-	if (!find_bias(naming->go, naming->image, &naming->bias)) {
+	if (!find_bias(naming->go, naming->module, naming->image, &naming->bias)) {
 		hb_elf_image_close(naming->image);
 		naming->image = NULL;
 	}
@@ -144,58 +161,102 @@ static struct hb_error *to_global(struct hb_naming *naming, const struct hb_piec
 	return ret->package ? NULL : hb_error_nomem();
 }
 
-static struct hb_error *make_result(struct hb_naming *naming, struct hb_globals **ret)
+static struct hb_error *add_globals(struct hb_naming *naming, struct hb_globals *globals)
 {
+	struct hb_global *list =
+	        reallocarray(globals->list, hb_max(globals->n + naming->pieces.len, (size_t)1), sizeof(*list));
+	if (!list)
+		return hb_error_nomem();
+	globals->list = list;
+	for (size_t i = 0; i < naming->pieces.len; i++)
+		TRY(to_global(naming, &naming->pieces.data[i], &globals->list[globals->n++]));
+	return NULL;
+}
+
+/* What a module has of its own goes; packages and the arena of names are for all of them. */
+static void end_module(struct hb_naming *naming)
+{
+	hb_elf_image_close(naming->image);
+	naming->image = NULL;
+	naming->bias = 0;
+	hb_vec_deinit(&naming->pieces);
+	hb_vec_deinit(&naming->pointers);
+	hb_vec_deinit(&naming->by_holder);
+	hb_vec_deinit(&naming->bodies);
+}
+
+static void naming_deinit(struct hb_naming *naming)
+{
+	end_module(naming);
+	hb_packages_deinit(&naming->packages);
+	hb_arena_deinit(&naming->arena);
+}
+
+static struct hb_error *name_module(struct hb_naming *naming, int debug_fd)
+{
+	TRY(open_image(naming, debug_fd));
+	TRY(hb_naming_add_symbols(naming));
+	TRY(hb_naming_find_pointers(naming));
+	TRY(hb_naming_cut(naming));
+	TRY(hb_naming_add_types(naming));
+	TRY(hb_naming_lay_out(naming));
+	/* With symbols static data has a holder with a name, which says more than the code that refers to it. */
+	TRY(hb_naming_name_static(naming));
+	TRY(hb_naming_describe(naming));
+	TRY(hb_naming_doubt_constants(naming));
+	join_parts(naming);
+	TRY(hb_naming_name_static(naming));
+	return number_descriptions(naming);
+}
+
+static int by_addr(const void *left, const void *right)
+{
+	const struct hb_global *a = left, *b = right;
+	return a->addr < b->addr ? -1 : a->addr > b->addr;
+}
+
+/* Modules whose files were mapped over each other are nobody's: no two globals share an address. */
+static void sort_globals(struct hb_globals *globals)
+{
+	size_t kept = 0;
+	uint64_t end = 0;
+	if (globals->n > 1)
+		qsort(globals->list, globals->n, sizeof(*globals->list), by_addr);
+	for (size_t i = 0; i < globals->n; i++) {
+		if (globals->list[i].addr < end)
+			continue;
+		end = globals->list[i].addr + globals->list[i].size;
+		globals->list[kept++] = globals->list[i];
+	}
+	globals->n = kept;
+}
+
+struct hb_error *hb_globals_read_with(const struct hb_go *go, const struct hb_types *types,
+                                      const struct hb_code_facts *facts, int debug_fd, struct hb_globals **ret)
+{
+	hb_cleanup(naming_deinit) struct hb_naming naming = {.go = go, .types = types};
 	hb_cleanup(hb_globals_destroyp) struct hb_globals *globals = calloc(1, sizeof(*globals));
 	if (!globals)
 		return hb_error_nomem();
-	globals->list = calloc(hb_max(naming->pieces.len, (size_t)1), sizeof(*globals->list));
-	if (!globals->list)
-		return hb_error_nomem();
-	for (size_t i = 0; i < naming->pieces.len; i++)
-		TRY(to_global(naming, &naming->pieces.data[i], &globals->list[globals->n++]));
-	globals->arena = naming->arena;
-	naming->arena = (struct hb_arena){0};
+	if (go->nmodules)
+		TRY(hb_packages_read(go, types, &naming.packages));
+	for (size_t i = 0; i < go->nmodules; i++) {
+		naming.module = &go->modules[i];
+		naming.facts = i ? NULL : facts; /* they are of the program's own code */
+		TRY(name_module(&naming, i ? -1 : debug_fd));
+		TRY(add_globals(&naming, globals));
+		end_module(&naming);
+	}
+	if (go->nmodules > 1)
+		sort_globals(globals);
+	globals->arena = naming.arena;
+	naming.arena = (struct hb_arena){0};
 #ifdef HB_CHECKS
 	if (!hb_globals_are_valid(globals))
 		return hb_error_create(HB_ERR_CORRUPT, "internal: globals overlap or have no names");
 #endif
 	*ret = hb_take(globals);
 	return NULL;
-}
-
-static void naming_deinit(struct hb_naming *naming)
-{
-	hb_elf_image_close(naming->image);
-	hb_packages_deinit(&naming->packages);
-	hb_vec_deinit(&naming->pieces);
-	hb_vec_deinit(&naming->pointers);
-	hb_vec_deinit(&naming->by_holder);
-	hb_vec_deinit(&naming->bodies);
-	hb_arena_deinit(&naming->arena);
-}
-
-struct hb_error *hb_globals_read_with(const struct hb_go *go, const struct hb_types *types,
-                                      const struct hb_code_facts *facts, int debug_fd, struct hb_globals **ret)
-{
-	hb_cleanup(naming_deinit) struct hb_naming naming = {.go = go, .types = types, .facts = facts};
-	if (!go->nmodules)
-		return make_result(&naming, ret);
-	TRY(open_image(&naming, debug_fd));
-	TRY(hb_packages_read(go, types, &naming.packages));
-	TRY(hb_naming_add_symbols(&naming));
-	TRY(hb_naming_find_pointers(&naming));
-	TRY(hb_naming_cut(&naming));
-	TRY(hb_naming_add_types(&naming));
-	TRY(hb_naming_lay_out(&naming));
-	/* With symbols static data has a holder with a name, which says more than the code that refers to it. */
-	TRY(hb_naming_name_static(&naming));
-	TRY(hb_naming_describe(&naming));
-	TRY(hb_naming_doubt_constants(&naming));
-	join_parts(&naming);
-	TRY(hb_naming_name_static(&naming));
-	TRY(number_descriptions(&naming));
-	return make_result(&naming, ret);
 }
 
 struct hb_error *hb_globals_read(const struct hb_go *go, const struct hb_types *types,

@@ -21,8 +21,8 @@ struct hb_globals {
 	size_t n;
 	struct hb_arena arena;
 };
-/* facts NULL: nothing is described, for programs with symbols. The executable's file (go->snapshot->exe_fd) may be
- * missing: then all is described. */
+/* Of all modules. facts NULL: nothing is described, for programs with symbols; of plugins and other libraries nothing is in
+ * any case. A file (go->snapshot->files) may be missing: then all is described. */
 struct hb_error *hb_globals_read(const struct hb_go *go, const struct hb_types *types,
                                  const struct hb_code_facts *facts, struct hb_globals **ret) HB_MUST_CHECK;
 /* The same with a separate debug file; −1: none. HB_ERR_USAGE: it is none, or of another build. */

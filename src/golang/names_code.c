@@ -79,7 +79,7 @@ static int piece_compare(const void *left, const void *right)
 static struct hb_error *cut(struct cutter *cutter)
 {
 	struct hb_naming *naming = cutter->naming;
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	/* Roots are in data and bss only: the other two sections hold no pointers. */
 	TRY(cut_section(cutter, module->data, module->edata));
 	TRY(cut_section(cutter, module->bss, module->ebss));
@@ -178,7 +178,7 @@ static int body_compare(const void *left, const void *right)
 
 static struct hb_error *list_bodies(struct hb_naming *naming)
 {
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	for (uint32_t i = 0; i + 1 < module->nftab; i++) {
 		struct hb_go_func func;
 		if (hb_go_func_by_index(naming->go, module, i, &func))
@@ -239,7 +239,7 @@ static struct hb_error *add_ref(struct hb_naming *naming, const struct reference
 	struct hb_go_line lines[MAX_INLINED];
 	struct hb_func_name name;
 	const struct hb_code_ref *ref = reference->ref;
-	size_t n = hb_go_lines(naming->go, naming->go->modules[0].text + ref->pc, lines, MAX_INLINED);
+	size_t n = hb_go_lines(naming->go, naming->module->text + ref->pc, lines, MAX_INLINED);
 	uint32_t package = 0;
 	for (size_t i = 0; i < n; i++) {
 		hb_func_name_parse(lines[i].function, &name);
@@ -428,7 +428,7 @@ struct hb_error *hb_naming_describe(struct hb_naming *naming)
 /* Does its initial value lead to data that can change? Data without pointers can, but leads no further. */
 static bool leads_to_data(const struct hb_naming *naming, const struct hb_piece *piece)
 {
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	size_t low = hb_partition_point(naming->by_holder.len, i, naming->by_holder.data[i].at < piece->addr);
 	for (; low < naming->by_holder.len && naming->by_holder.data[low].at < piece->addr + piece->size; low++) {
 		uint64_t target = naming->by_holder.data[low].target;
@@ -442,7 +442,7 @@ static bool leads_to_data(const struct hb_naming *naming, const struct hb_piece 
 /* Does it hold an address outside of the program's own sections by now? */
 static bool leads_out(const struct hb_naming *naming, const struct hb_piece *piece)
 {
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	uint64_t end = hb_max(hb_max(module->enoptrbss, module->ebss), hb_max(module->edata, module->etypes)), word;
 	for (uint64_t at = (piece->addr + 7) & ~7ull; at + 8 <= piece->addr + piece->size; at += 8)
 		if (hb_snapshot_u64(naming->go->snapshot, at, &word) && word >= 1 << 20 &&
@@ -460,7 +460,7 @@ static bool is_error(const struct hb_naming *naming, const struct hb_piece *piec
 /* Initialised, only ever loaded, and without a way to anything that changes: strings, tables, error values. */
 static bool is_constant(const struct hb_naming *naming, const struct hb_piece *piece)
 {
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	if (piece->source != HB_PIECE_CODE || piece->addr < module->data || piece->addr >= module->edata)
 		return false;
 	size_t first, last;

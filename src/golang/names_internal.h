@@ -37,6 +37,7 @@ struct hb_naming_body { /* a function with a body of its own, by its name in the
 
 struct hb_naming {
 	const struct hb_go *go;
+	const struct hb_go_module *module; /* whose data it is about */
 	const struct hb_types *types;      /* may be NULL */
 	const struct hb_code_facts *facts; /* may be NULL */
 	struct hb_elf_image *image;        /* may be NULL */

@@ -61,7 +61,7 @@ static bool is_runtime_part(const struct hb_naming *naming, uint64_t addr)
 	struct hb_go_func func;
 	hb_naming_refs(naming, addr, addr + 8, &first, &last);
 	return first < last &&
-	       hb_go_func_by_index(naming->go, &naming->go->modules[0], naming->facts->refs.data[first].func, &func) &&
+	       hb_go_func_by_index(naming->go, naming->module, naming->facts->refs.data[first].func, &func) &&
 	       !strncmp(func.name, "runtime.", 8);
 }
 
@@ -190,7 +190,7 @@ struct hb_error *hb_naming_lay_out(struct hb_naming *naming)
 	for (size_t i = 0; i < naming->pieces.len; i++)
 		if (naming->pieces.data[i].source != HB_PIECE_UNKNOWN) /* symbols say it all */
 			return NULL;
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	struct layout layout = {.naming = naming};
 	struct hb_error *err = lay_out(&layout, module->data, module->edata);
 	if (!err)

@@ -11,9 +11,8 @@ static int pointer_compare(const void *left, const void *right)
 	return a->at == b->at ? 0 : a->at < b->at ? -1 : 1;
 }
 
-static bool is_data(const struct hb_go *go, uint64_t addr)
+static bool is_data(const struct hb_go_module *module, uint64_t addr)
 {
-	const struct hb_go_module *module = &go->modules[0];
 	return (addr >= module->data && addr < module->edata) || (addr >= module->bss && addr < module->ebss) ||
 	       (addr >= module->noptrdata && addr < module->enoptrdata) ||
 	       (addr >= module->noptrbss && addr < module->enoptrbss);
@@ -27,7 +26,7 @@ static struct hb_error *scan(struct hb_naming *naming, const uint8_t *words, uin
 {
 	for (uint64_t at = 0; at + 8 <= size; at += 8) {
 		uint64_t target = hb_load_u64(words + at);
-		if (!target || !is_data(naming->go, target + bias))
+		if (!target || !is_data(naming->module, target + bias))
 			continue;
 		HB_VEC_PUSH(&naming->pointers, (struct hb_static_pointer){target + bias, addr + at});
 	}
@@ -37,7 +36,7 @@ static struct hb_error *scan(struct hb_naming *naming, const uint8_t *words, uin
 /* The file says how the variables began; the process's memory says what they hold now, when there is no file. */
 struct hb_error *hb_naming_find_pointers(struct hb_naming *naming)
 {
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	uint64_t start = (module->data + 7) & ~7ull, end = module->edata;
 	if (start >= end)
 		return NULL;

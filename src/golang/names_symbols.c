@@ -68,7 +68,7 @@ static int found_compare(const void *left, const void *right)
 static uint64_t descriptor(const struct hb_naming *naming, const struct found *found)
 {
 	const struct hb_types *types = naming->types;
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	if (!types || !found->is_go)
 		return 0;
 	const uint64_t candidates[] = {module->types + found->go_type, naming->bias + found->go_type};
@@ -116,7 +116,7 @@ static const char *variable_name(struct hb_naming *naming, const char *symbol)
 
 static bool is_in_go_data(const struct hb_naming *naming, uint64_t addr)
 {
-	return hb_go_module_of_data(naming->go, addr) == &naming->go->modules[0];
+	return hb_go_module_of_data(naming->go, addr) == naming->module;
 }
 
 static struct hb_error *add_piece(struct hb_naming *naming, const struct found *found)

@@ -166,7 +166,7 @@ static uint32_t conclude(const struct typer *typer, const struct opinion *opinio
  * gcbssmask, one bit a word, 1.18-1.27). False: not to be had. */
 static bool is_pointer_word(const struct typer *typer, uint64_t addr, bool *ret)
 {
-	const struct hb_go_module *module = &typer->naming->go->modules[0];
+	const struct hb_go_module *module = typer->naming->module;
 	bool in_data = addr >= module->data && addr < module->edata;
 	uint64_t mask = in_data ? module->gcdatamask : module->gcbssmask;
 	uint64_t word = (addr - (in_data ? module->data : module->bss)) / 8;
@@ -207,7 +207,7 @@ static bool goes_on(const struct hb_naming *naming, const struct hb_piece *piece
 
 static uint64_t section_end(const struct hb_naming *naming, uint64_t addr)
 {
-	const struct hb_go_module *module = &naming->go->modules[0];
+	const struct hb_go_module *module = naming->module;
 	return addr < module->edata && addr >= module->data ? module->edata : module->ebss;
 }
 

@@ -165,13 +165,16 @@ static struct hb_error *read_functions(const struct hb_go *go, struct hb_package
 	return NULL;
 }
 
-/* The types of a package are called by its name: "yaml.Node" of import path gopkg.in/yaml.v3. */
+/* The types of a package are called by its name: "yaml.Node" of import path gopkg.in/yaml.v3. A plugin is a package main of
+ * its own, which the last element of its path tells apart from the program's. */
 static struct hb_error *read_names(const struct hb_types *types, struct hb_packages *packages)
 {
 	for (uint32_t i = 1; types && i < types->n; i++) {
 		const struct hb_type *type = &types->list[i];
 		size_t len = strcspn(type->name, ".[");
 		if (!(type->tflag & HB_TFLAG_NAMED) || !type->pkg_path[0] || type->name[len] != '.')
+			continue;
+		if (len == 4 && !memcmp(type->name, "main", 4) && strcmp(type->pkg_path, "main") != 0)
 			continue;
 		uint32_t id = add_path(packages, type->pkg_path);
 		if (id == UINT32_MAX)
