@@ -1,8 +1,16 @@
-/* A C program that loads a library made by Go and calls the function of it that is named, as "ARGV0 LIBRARY FUNCTION": on
- * its main thread, which is one that Go did not make. */
+/* A C program whose main thread, which Go did not make, runs a function of a library made by Go: with LINKED the one of that
+ * name that it is linked with, else one that it loads ("host LIBRARY FUNCTION"). */
 #include <dlfcn.h>
 #include <stdio.h>
 
+#ifdef LINKED
+void LINKED(void);
+
+int main(void)
+{
+	LINKED();
+}
+#else
 int main(int argc, char **argv)
 {
 	if (argc < 3) {
@@ -18,3 +26,4 @@ int main(int argc, char **argv)
 	((void (*)(void))function)();
 	return 0;
 }
+#endif

@@ -6,6 +6,8 @@ import (
 	"arena"
 	"runtime"
 	"strings"
+
+	"heldby/victims/control"
 )
 
 // User arenas: objects of the program's own in chunks of 8 MB, each of which is one object for the collector. One that is
@@ -77,3 +79,6 @@ func holdArenas() {
 	a.empty = arena.NewArena()
 	runtime.KeepAlive(gone)
 }
+
+// Pointers into the chunks of an arena that was freed keep them from being used again.
+var arenaCommands = []control.Command{{Name: "free-arena", Run: func([]byte) { arenas.full.Free() }}}

@@ -2,4 +2,8 @@
 
 package main
 
+import "heldby/victims/control"
+
+var arenaCommands []control.Command
+
 func holdArenas() {}

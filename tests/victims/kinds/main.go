@@ -22,6 +22,7 @@ func main() {
 	queued := flag.Bool("queued", false, "block the finalizer goroutine with more finalizers and cleanups queued behind it")
 	grow := flag.Int("grow", 0, "hold this many more objects, so that an examination takes a while")
 	spread := flag.Bool("spread", false, "fill one arena of the heap after the other, so that what is held lies in several")
+	part := flag.String("plugin", "", "load this plugin, which holds things of its own")
 	flag.Parse()
 	// Linking MemProfile keeps the runtime's allocation profile on.
 	runtime.MemProfileRate = 4096
@@ -34,6 +35,9 @@ func main() {
 		}
 	}
 	filling = nil
+	if *part != "" {
+		holdPlugin(*part)
+	}
 	for i := 0; i < *grow; i++ {
 		grown = append(grown, &node{name: "grown"})
 	}
@@ -43,7 +47,7 @@ func main() {
 		queueFinalizers()
 	}
 	control.AfterGC = fillPool
-	control.Serve("kinds", truth.Commands...)
+	control.Serve("kinds", append(arenaCommands, truth.Commands...)...)
 }
 
 var (

@@ -1,0 +1,5 @@
+//go:build !plugged
+
+package main
+
+func holdPlugin(string) { panic("built without -tags plugged") }
