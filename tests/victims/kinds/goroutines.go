@@ -41,6 +41,8 @@ func parkAll() {
 	parkOnSystem()
 	parkFrames()
 	parkNewer()
+	parkObserved()
+	parkBubble()
 	parkForeign()
 }
 

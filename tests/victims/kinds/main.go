@@ -28,7 +28,7 @@ func main() {
 	runtime.MemProfileRate = 4096
 	runtime.MemProfile(sampled[:], false)
 	debug.SetGCPercent(-1)
-	for _, hold := range []func(){holdObjects, holdMaps, holdTyped, holdRuntimeThings, holdArenas} {
+	for _, hold := range []func(){holdObjects, holdMaps, holdTyped, holdRuntimeThings, holdObserved, holdArenas, holdSecrets} {
 		hold()
 		if *spread {
 			fillArena()

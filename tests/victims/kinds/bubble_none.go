@@ -1,0 +1,5 @@
+//go:build !goexperiment.synctest
+
+package main
+
+func parkBubble() {}
