@@ -109,7 +109,7 @@ parse() {
 		c-archive | c-shared | plugin | linkshared) link=$part cgo=1 ;;
 		far) settings+=("RESERVE=c004000000-c008000000 1c004000000-1c008000000") ;;&
 		down) settings+=("RESERVE=$(hints 128)") ;;&
-		far | down) settings+=("LD_PRELOAD=$WORK/reserve.so") arguments=(-spread) cgo=1 ;;
+		far | down) settings+=("LD_PRELOAD=$WORK/reserve.so") arguments+=(-spread) cgo=1 ;;
 		*=*) settings+=("$part") ;;
 		unswept | in_* | before_* | from_*) how=$part ;;
 		*) experiments+=${experiments:+,}$part ;;
@@ -118,7 +118,7 @@ parse() {
 }
 
 examine_case() { # VERSION/PARTS
-	local name="builds $1" version experiments flags link settings how arguments cgo CC=gcc program kept=$WORK/kept
+	local name="builds $1" version experiments flags link settings how arguments cgo CC=gcc program keep=${KEEP:-}
 	parse "$1"
 	export CC
 	if ! GOEXPERIMENT=$experiments CGO_ENABLED=$cgo build_kinds "$version" "$link" "${flags[@]}" >build.log 2>&1; then
@@ -129,12 +129,12 @@ examine_case() { # VERSION/PARTS
 	case $how in
 	unswept | in_* | before_*) settings+=(GOMAXPROCS=1) ;;
 	esac
-	KEEP=${KEEP:-$kept} AGAIN="tests/oracle/run-builds.sh '$1'" examine "$name" "$how" env "${settings[@]}" "${program[@]}" \
+	[[ $link != plugin ]] || keep=${keep:-$WORK/kept}
+	KEEP=$keep AGAIN="tests/oracle/run-builds.sh '$1'" examine "$name" "$how" env "${settings[@]}" "${program[@]}" \
 		"${arguments[@]}"
 	if [[ $link == plugin ]]; then
-		check "names of $name" names_of_plugin "${KEEP:-$kept}/$how/facts"
+		check "names of $name" names_of_plugin "$keep/$how/facts"
 	fi
-	rm -rf "$kept"
 }
 
 # ---- what cannot be examined ----
@@ -173,7 +173,8 @@ refused() {
 	fi
 }
 
-# A chunk of a user arena that was freed is no memory any more as long as something points there, and no dump can be made.
+# A chunk of a user arena that was freed is no memory any more as long as something points there, and no dump can be made:
+# it is an object without pointers, which is reached.
 freed_arena() { # VERSION
 	local name="builds $1/arenas, one of them freed"
 	if ! GOEXPERIMENT=arenas go_build "$1" "$victims/kinds" "$WORK/kinds"; then
@@ -181,10 +182,14 @@ freed_arena() { # VERSION
 		return
 	fi
 	start victim ./kinds
-	if wait_for_line victim '^ready' && ask free-arena; then
-		check "$name" "$HELDBY" "$(pid_of victim)"
+	if wait_for_line victim '^ready' && ask free-arena && "$oracle" "$(pid_of victim)" facts; then
+		check "$name" awk '
+			$1 == "span" && $3 > 8000000 { kinds[$6 == 1]++; if ($6 == 1) freed[$2] = 1 }
+			$1 == "object" && freed[$2] { reached += $4 && $5; pointers += NF - 5 }
+			$1 == "note" { print; noted = 1 }
+			END { exit !(kinds[1] && kinds[0] && reached == kinds[1] && !pointers && !noted) }' facts
 	else
-		not_ok "$name" 'the victim did not start'
+		not_ok "$name" 'the victim did not start, or was not examined'
 	fi
 	stop victim
 }

@@ -98,8 +98,10 @@ static void test_broken(void **state)
 	for (size_t i = 0; i < hb_countof(broken); i++) {
 		struct fixture f;
 		setup(&f, 100);
-		put(&f, OBJECT + f.go.layout->type.ptr_bytes, broken[i].ptr_bytes);
-		put(&f, OBJECT + f.go.layout->type.gcdata, broken[i].gcdata);
+		for (uint64_t type = 0; type <= OBJECT; type += OBJECT) {
+			put(&f, type + f.go.layout->type.ptr_bytes, broken[i].ptr_bytes);
+			put(&f, type + f.go.layout->type.gcdata, broken[i].gcdata);
+		}
 		f.heap.heap->spans[0].large_type = broken[i].type;
 		read_chunk(&f);
 		assert_null(hb_heap_mask(f.heap.heap, broken[i].type));
