@@ -24,8 +24,8 @@ struct capture {
 /* --- files.c ---------------------------------------------------------------------------------------------------- */
 /* Finds the files that hold Go code. */
 struct hb_error *capture_find_files(struct capture *capture) HB_MUST_CHECK;
-/* The one that a mapping belongs to, with its file or as its bss; NULL: none. */
-const struct hb_snapshot_file *capture_file_of(const struct capture *capture, size_t mapping);
+/* The one that the target's mapping of that index belongs to, with its file or as its bss; NULL: none. */
+const struct hb_snapshot_file *capture_file_of(const struct capture *capture, size_t index);
 /* Finds the Go runtime in one of them, and makes that the program. */
 struct hb_error *capture_locate(struct capture *capture) HB_MUST_CHECK;
 

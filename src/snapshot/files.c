@@ -180,10 +180,11 @@ static struct hb_error *locate_best(struct capture *capture, const struct hb_sna
 			capture->go = location;
 		}
 	}
-	if (!*ret)
-		return failed;
-	hb_error_destroy(failed);
-	return NULL;
+	if (*ret)
+		hb_error_destroy(failed);
+	else if (!failed)
+		failed = hb_error_create(HB_ERR_CORRUPT, "the target has no executable");
+	return *ret ? NULL : failed;
 }
 
 struct hb_error *capture_locate(struct capture *capture)

@@ -122,12 +122,14 @@ static void drop_repetitions(struct addresses *addresses)
 static struct hb_error *check_first_goroutine(struct capture *capture)
 {
 	uint64_t list, g;
-	if (!read_now(capture, capture->go.allgs, &list, 8) || !read_now(capture, list, &g, 8) || is_in_arenas(capture, g))
+	if (!read_now(capture, capture->go.allgs, &list, 8) || !read_now(capture, list, &g, 8) ||
+	    is_in_arenas(capture, g))
 		return NULL;
-	return hb_error_create(HB_ERR_UNSUPPORTED,
-	                       "this is a %s program whose objects are outside the Go heap, as GODEBUG=sbrk=1 puts them: there "
-	                       "nothing tells what is an object; start it without to examine it",
-	                       capture->go.version.text);
+	return hb_error_create(
+	        HB_ERR_UNSUPPORTED,
+	        "this is a %s program whose objects are outside the Go heap, as GODEBUG=sbrk=1 puts them: there "
+	        "nothing tells what is an object; start it without to examine it",
+	        capture->go.version.text);
 }
 
 struct hb_error *capture_go_arenas(struct capture *capture)

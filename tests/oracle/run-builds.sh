@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# shellcheck disable=SC2154 # oracle: objects.sh
 # test: timeout=900
 # The comparison of run-objects.sh for programs that are built, linked or set up in unusual ways.
 #
