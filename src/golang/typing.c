@@ -121,6 +121,16 @@ static struct hb_error *run(struct hb_typer *typer)
 	return NULL;
 }
 
+/* What points into a chunk says what is there, not what the chunk is. */
+static void name_user_arenas(struct hb_typer *typer)
+{
+	for (uint32_t i = 0; i < typer->heap->nspans; i++) {
+		const struct hb_span *span = &typer->heap->spans[i];
+		if (span->user_arena && hb_heap_allocated(typer->heap, span->first_slot))
+			typer->state[span->first_slot] = hb_typer_pseudo(typer, HB_ROLE_USER_ARENA, 0);
+	}
+}
+
 static void sum_up(struct hb_typing *typing)
 {
 	const struct hb_heap *heap = typing->heap;
@@ -178,6 +188,7 @@ struct hb_error *hb_typing_run(struct hb_types *types, const struct hb_heap *hea
 	memset(&typer, 0, sizeof(typer));
 	TRY(typer_init(&typer, typing, roots, facts));
 	TRY(run(&typer));
+	name_user_arenas(&typer);
 	TRY(keep_roles(typing, &typer));
 	split_state(typing);
 	sum_up(typing);

@@ -55,6 +55,7 @@ enum hb_role {
 	HB_ROLE_UNKNOWN_CLOSURE, /* a closure, but what it captures is not known */
 	HB_ROLE_STRING,          /* bytes that a string points to */
 	HB_ROLE_TINY,            /* a block of the tiny allocator */
+	HB_ROLE_USER_ARENA,      /* a chunk of one: values of any types */
 };
 
 /* Types of which a claim cannot be taken literally: typing_rules.c. */

@@ -160,6 +160,10 @@ static bool make(struct hb_typer *typer, enum hb_role role, uint32_t real, struc
 		pseudo->type.kind = HB_KIND_UINT8;
 		pseudo->type.size = pseudo->type.align = 1;
 		break;
+	case HB_ROLE_USER_ARENA:
+		pseudo->type.name = "user arena chunk";
+		pseudo->type.size = 8;
+		break;
 	case HB_ROLE_UNKNOWN_CLOSURE:
 		pseudo->type.name = "closure";
 		pseudo->type.size = 8;

@@ -32,7 +32,7 @@ static struct hb_error *collect(struct scanner *scanner, uint64_t least)
 	const struct hb_graph *graph = scanner->analysis->graph;
 	for (uint32_t i = 0; i < heap->nspans; i++) {
 		const struct hb_span *span = &heap->spans[i];
-		if (span->elem_size < least)
+		if (span->elem_size < least || span->user_arena) /* which is freed as a whole, and on purpose */
 			continue;
 		size_t before = scanner->arrays->list.len;
 		for (uint32_t slot = span->first_slot; slot < span->first_slot + span->nelems; slot++)

@@ -6,8 +6,10 @@ import (
 	"arena"
 	"runtime"
 	"strings"
+	"unsafe"
 
 	"heldby/victims/control"
+	"heldby/victims/truth"
 )
 
 // User arenas: objects of the program's own in chunks of 8 MB, each of which is one object for the collector. One that is
@@ -76,6 +78,9 @@ func holdArenas() {
 	named.owner = chain(1, "of an arena that goes on in a chunk")
 	a.clone = arena.Clone(named)
 
+	for _, p := range []unsafe.Pointer{unsafe.Pointer(a.nodes[0]), unsafe.Pointer(&a.structs[9]), unsafe.Pointer(a.last)} {
+		truth.Describe(p, "user arena chunk")
+	}
 	a.empty = arena.NewArena()
 	runtime.KeepAlive(gone)
 }

@@ -7,6 +7,7 @@ import (
 	"runtime"
 	"strings"
 	"time"
+	"unsafe"
 
 	"heldby/victims/control"
 )
@@ -37,6 +38,9 @@ func Note(v any) {
 	}
 	all = append(all, noted{value.Pointer(), text})
 }
+
+// Describe remembers what an examiner should call the object that p points into.
+func Describe(p unsafe.Pointer, what string) { all = append(all, noted{uintptr(p), what}) }
 
 // Timer remembers that a timer is pending that will call f.
 func Timer(f func()) {
