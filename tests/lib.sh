@@ -159,9 +159,12 @@ pid_of() { # NAME
 	echo "${_pid[$1]}"
 }
 
-# say NAME TEXT: a line to its stdin.
+# say NAME TEXT: a line to its stdin. Fails when nobody reads it any more: the signal for that would end the test.
 say() {
-	printf '%s\n' "$2" >&"${_in[$1]}"
+	(
+		trap '' PIPE
+		printf '%s\n' "$2" >&"${_in[$1]}"
+	) 2>/dev/null
 }
 
 # wait_for_line NAME REGEX [SECONDS]: waits until its output has a line that matches (ERE) and leaves that line in LINE.
