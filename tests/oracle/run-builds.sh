@@ -3,7 +3,8 @@
 # test: timeout=900
 # The comparison of run-objects.sh for programs that are built, linked or set up in unusual ways.
 #
-# usage: tests/oracle/run-builds.sh [all | VERSION/PART[+PART]...]...   without: what changed something, where it changed it
+# usage: [FULL=1] tests/oracle/run-builds.sh [VERSION/PART[+PART]...]...   without arguments: what changed something, where it
+#        changed it; FULL=1: everything on every version as well, which takes an hour
 #
 # PART: an experiment                nogreenteagc, arenas …
 #       a flag of go build           -race, -asan, -msan
@@ -121,6 +122,10 @@ parse() {
 examine_case() { # VERSION/PARTS
 	local name="builds $1" version experiments flags link settings how arguments cgo CC=gcc program keep=${KEEP:-}
 	parse "$1"
+	if ! command -v "$CC" >/dev/null; then
+		missing "$name" "$CC"
+		return
+	fi
 	export CC
 	if ! GOEXPERIMENT=$experiments CGO_ENABLED=$cgo build_kinds "$version" "$link" "${flags[@]}" >build.log 2>&1; then
 		sed 's/^/    /' build.log
@@ -243,18 +248,19 @@ every() {
 	echo 1.26.8/goroutineleakprofile 1.27.3/{mapsplitgroup,preemptibleloops,heapminimum512kib,cgocheck2,nojsonv2}
 }
 
+need gcc
 if ! gcc -O1 -shared -fPIC "$victims/reserve/reserve.c" -o reserve.so; then
-	not_ok builds 'no C compiler'
+	not_ok builds 'the C compiler does not work'
 	exit
 fi
 cases=("$@")
-if ((${#cases[@]} == 0)) || [[ $* == all ]]; then
+if ((${#cases[@]} == 0)); then
 	refused
 	for version in 1.21.13 1.27.3; do
 		freed_arena $version
 	done
 	cases=("${changed[@]}")
-	if [[ $* == all ]]; then
+	if [[ -n ${FULL:-} ]]; then
 		mapfile -t -O "${#cases[@]}" cases < <(every | tr ' ' '\n')
 	fi
 fi
