@@ -25,9 +25,21 @@ static const uint64_t STOP_FLOOR_NS = 500000;
 /* --- Files with Go code ------------------------------------------------------------------------------------------
  */
 
-/* Executable pages are as the file has them: mapped, not read. */
-static void map_text(const struct hb_snapshot_file *file, const struct hb_mapping *mapping,
-                     const struct hb_region *region)
+/* Bytes of a file, in place of a library's pages: they are read, since a library may be overwritten while it is mapped. */
+static uint64_t read_bytes(int fd, uint64_t offset, uint8_t *to, uint64_t len)
+{
+	uint64_t done = 0;
+	for (ssize_t n; done < len; done += (uint64_t)n) {
+		n = pread(fd, to + done, len - done, (off_t)(offset + done));
+		if (n <= 0)
+			break;
+	}
+	return done;
+}
+
+/* Executable pages are as the file has them. Those of the executable are mapped: as long as it runs nobody can write to it. */
+static void read_text(const struct capture *capture, const struct hb_snapshot_file *file,
+                      const struct hb_mapping *mapping, const struct hb_region *region)
 {
 	struct stat status;
 	if (file->fd < 0 || mapping->writable || fstat(file->fd, &status) ||
@@ -36,9 +48,11 @@ static void map_text(const struct hb_snapshot_file *file, const struct hb_mappin
 	uint64_t left = ((uint64_t)status.st_size - mapping->file_offset + 4095) & ~UINT64_C(4095);
 	uint64_t len = hb_min(mapping->end - mapping->start, left);
 	uint8_t *at = region->bytes + (mapping->start - region->start);
-	if (mmap(at, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd, (off_t)mapping->file_offset) != MAP_FAILED)
-		memset(region->pages + ((mapping->start - region->start) >> HB_PAGE_SHIFT), HB_PAGE_READ,
-		       len >> HB_PAGE_SHIFT);
+	if (file != capture->snapshot->files)
+		len = (read_bytes(file->fd, mapping->file_offset, at, len) + 4095) & ~UINT64_C(4095);
+	else if (mmap(at, len, PROT_READ, MAP_PRIVATE | MAP_FIXED, file->fd, (off_t)mapping->file_offset) == MAP_FAILED)
+		return;
+	memset(region->pages + ((mapping->start - region->start) >> HB_PAGE_SHIFT), HB_PAGE_READ, len >> HB_PAGE_SHIFT);
 }
 
 static struct hb_error *read_files(struct capture *capture)
@@ -51,7 +65,7 @@ static struct hb_error *read_files(struct capture *capture)
 		if (!region || !file)
 			continue;
 		if (mapping->executable && target->kind == HB_TARGET_LIVE)
-			map_text(file, mapping, region);
+			read_text(capture, file, mapping, region);
 		TRY(capture_plan(capture, mapping->start, mapping->end - mapping->start));
 	}
 	return capture_read_plan(capture);

@@ -1,5 +1,6 @@
-/* What the parts of a capture share: capture.c (order of events), files.c (where Go code is), fetch.c (pages in, by plan or on demand), go_arenas.c
- * (where the heap is), go_walk.c (which pages the Go runtime's metadata, the scannable spans and the stacks are on). */
+/* What the parts of a capture share: capture.c (order of events), files.c (where Go code is), fetch.c (pages in, by plan or on
+ * demand), go_arenas.c (where the heap is), go_walk.c (which pages the Go runtime's metadata, the scannable spans and the stacks
+ * are on). */
 #pragma once
 #include "golang/locate.h"
 #include "snapshot/capture.h"
