@@ -50,58 +50,6 @@ static void list_closure_types(struct hb_typer *typer)
 	}
 }
 
-/* A map, channel or function pointer leads to an object that is one, as far as that is known. */
-static bool runtime_object_agrees(struct hb_typer *typer, const struct hb_step *step, uint64_t word)
-{
-	struct hb_target_slot found = hb_scan_find(&typer->scan, word);
-	uint32_t has = found.kind ? typer->state[found.slot] & (HB_TYPE_ID_LIMIT - 1) : 0;
-	enum hb_role role = hb_typer_role(typer, has);
-	switch (step->kind) {
-	case HB_STEP_MAP:
-		return hb_typer_may_be(typer, word, hb_typer_pseudo(typer, HB_ROLE_MAP, step->type), 1);
-	case HB_STEP_CHAN:
-		return !has || role == HB_ROLE_CHAN || role == HB_ROLE_CHAN_INLINE;
-	default:
-		return !has || role == HB_ROLE_CLOSURE || role == HB_ROLE_UNKNOWN_CLOSURE;
-	}
-}
-
-bool hb_typer_step_agrees(struct hb_typer *typer, const struct hb_step *step, const uint8_t *at)
-{
-	uint64_t word = hb_load_u64(at);
-	switch ((enum hb_step_kind)step->kind) {
-	case HB_STEP_STRING:
-		return word ? hb_load_u64(at + 8) >> 40 == 0 && hb_typer_may_be(typer, word, step->type, 1)
-		            : !hb_load_u64(at + 8);
-	case HB_STEP_SLICE: {
-		uint64_t len = hb_load_u64(at + 8), cap = hb_load_u64(at + 16);
-		return word ? len <= cap && cap >> 40 == 0 && hb_typer_may_be(typer, word, step->type, cap)
-		            : !len && !cap;
-	}
-	case HB_STEP_INTERFACE:
-		return word ? hb_typer_interface_type(typer, word) : !hb_load_u64(at + 8);
-	case HB_STEP_POINTER:
-		return !word || hb_typer_may_be(typer, word, step->type, 1);
-	case HB_STEP_MAP:
-	case HB_STEP_CHAN:
-	case HB_STEP_FUNC:
-		return !word || runtime_object_agrees(typer, step, word);
-	default:
-		return true;
-	}
-}
-
-static bool captures_agree(struct hb_typer *typer, const uint8_t *object, uint32_t type)
-{
-	struct hb_shape shape = *hb_typer_shape(typer, type);
-	for (uint32_t i = 0; i < shape.nsteps && i < MAX_CHECKED_STEPS; i++) {
-		struct hb_step step = typer->steps.data[shape.first_step + i];
-		if (!hb_typer_step_agrees(typer, &step, object + step.offset))
-			return false;
-	}
-	return true;
-}
-
 /* The only descriptor of a closure that has the object's pointers, its size, and room for what it points at. */
 static uint32_t type_from_descriptors(struct hb_typer *typer, const struct hb_claim *claim)
 {
@@ -125,7 +73,7 @@ static uint32_t type_from_descriptors(struct hb_typer *typer, const struct hb_cl
 		return candidates[0];
 	uint32_t agreeing = 0;
 	for (uint32_t i = 0; i < n; i++) {
-		if (!captures_agree(typer, object, candidates[i]))
+		if (!hb_typer_value_agrees(typer, object, candidates[i], MAX_CHECKED_STEPS))
 			continue;
 		if (agreeing)
 			return 0;

@@ -266,8 +266,10 @@ struct hb_error *hb_typer_seed_globals(struct hb_typer *typer) HB_MUST_CHECK;
 struct hb_error *hb_typer_seed_untyped(struct hb_typer *typer) HB_MUST_CHECK;
 struct hb_error *hb_typer_seed_stacks(struct hb_typer *typer) HB_MUST_CHECK;
 
-/* False when what a word of the object leads to contradicts the step: it has another type, or does not fit. */
-bool hb_typer_step_agrees(struct hb_typer *typer, const struct hb_step *step, const uint8_t *at);
+/* --- typing_contents.c ------------------------------------------------------------------------------------------ */
+/* False when a value contradicts its type: what one of its first max_steps steps leads to has another type, or does not
+ * fit. */
+bool hb_typer_value_agrees(struct hb_typer *typer, const uint8_t *value, uint32_t type, uint32_t max_steps);
 
 /* --- typing_layouts.c ------------------------------------------------------------------------------------------- */
 /* Objects with a layout that only one type has. *ret: how many became typed. */

@@ -207,13 +207,9 @@ static bool candidate_agrees(struct layouts *layouts, const struct hb_claim *cla
 		return false;
 	for (uint32_t k = 0; k < n; k++) {
 		const uint8_t *value = object + k * shape.size;
-		if (!scalars_agree(typer->types, value, candidate))
+		if (!scalars_agree(typer->types, value, candidate) ||
+		    !hb_typer_value_agrees(typer, value, candidate, MAX_CHECKED))
 			return false;
-		for (uint32_t i = 0; i < shape.nsteps && i < MAX_CHECKED; i++) {
-			struct hb_step step = typer->steps.data[shape.first_step + i];
-			if (!hb_typer_step_agrees(typer, &step, value + step.offset))
-				return false;
-		}
 	}
 	return true;
 }

@@ -75,11 +75,8 @@ static bool contents_agree(struct hb_typer *typer, uint64_t addr, uint64_t n, ui
 	struct hb_shape shape = *hb_typer_shape(typer, group);
 	for (uint64_t k = 0; k < n && k < MAX_CHECKED_GROUPS; k++) {
 		const uint8_t *bytes = bytes_at(typer, addr + k * shape.size, shape.size);
-		for (uint32_t i = 0; bytes && i < shape.nsteps && i < MAX_CHECKED_STEPS; i++) {
-			struct hb_step step = typer->steps.data[shape.first_step + i];
-			if (!hb_typer_step_agrees(typer, &step, bytes + step.offset))
-				return false;
-		}
+		if (bytes && !hb_typer_value_agrees(typer, bytes, group, MAX_CHECKED_STEPS))
+			return false;
 	}
 	return true;
 }

@@ -58,7 +58,7 @@ func text(n int) string { return strings.Repeat("x", n) }
 func main() {
 	for _, c := range []func(){
 		structs, nested, slices, slabs, arrays, maps, manyMaps, closures, interfaces, channels, generics, library, timers,
-		globals, reflected, linked, large, pointers, goroutines,
+		globals, reflected, linked, large, pointers, emptied, goroutines,
 	} {
 		c()
 	}
@@ -701,6 +701,31 @@ func pointers() {
 	}
 	want(28, "main.pp")
 	want(14, "main.named")
+}
+
+// --- a map that nothing names, and from which almost all was deleted
+
+type emptiedValue struct{ n [3]int }
+type rivalKey struct {
+	p *int
+	n int
+}
+type rivalValue struct{ n [3]int }
+
+// Keys that were deleted may have a length, but no pointer: so has a rivalKey.
+func emptied() {
+	hold(map[rivalKey]*rivalValue{})
+	for i := 0; i < 5; i++ {
+		m := map[string]*emptiedValue{}
+		for k := 0; k < 50; k++ {
+			m[text(k)] = nil
+		}
+		for k := 1; k < 50; k++ {
+			delete(m, text(k))
+		}
+		hold(hideMap(m))
+	}
+	want(1, "map[main.rivalKey]*main.rivalValue")
 }
 
 // --- goroutines: what only a stack holds
