@@ -22,7 +22,7 @@ _heldby() {
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		report | snapshot | doctor)
+		report | snapshot | explain | doctor)
 			command=$word
 			break
 			;;
@@ -30,6 +30,10 @@ _heldby() {
 		*) break ;;
 		esac
 	done
+	if [[ $command == explain && $previous == explain && $current != -* ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$(heldby explain 2>/dev/null | cut -d' ' -f1)" -- "${current^^}")
+		return
+	fi
 	case $previous in
 	--format)
 		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$current")
@@ -57,6 +61,7 @@ _heldby() {
 		'') word="$report --version" ;;
 		report) word=$report ;;
 		snapshot) word="$common $capture" ;;
+		explain) word="$common --max-pause --capture" ;;
 		doctor) word=$common ;;
 		esac
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
@@ -65,7 +70,7 @@ _heldby() {
 	compopt -o filenames 2>/dev/null
 	mapfile -t COMPREPLY < <(
 		if [[ -z $command ]]; then
-			compgen -W 'report snapshot doctor' -- "$current"
+			compgen -W 'report snapshot explain doctor' -- "$current"
 		fi
 		_heldby_targets "$current"
 		compgen -f -- "$current"

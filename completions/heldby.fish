@@ -10,19 +10,22 @@ function __heldby_targets
     end
 end
 
-set -l commands report snapshot doctor
+set -l commands report snapshot explain doctor
 set -l no_command "not __fish_seen_subcommand_from $commands"
-set -l reports "not __fish_seen_subcommand_from snapshot doctor"
+set -l reports "not __fish_seen_subcommand_from snapshot explain doctor"
+set -l writes "not __fish_seen_subcommand_from explain doctor"
 set -l attaches "not __fish_seen_subcommand_from doctor"
 
 complete -c heldby -n "$no_command" -a report -d 'Say who holds the memory of a target'
 complete -c heldby -n "$no_command" -a snapshot -d 'Write the memory of a target as a core file'
+complete -c heldby -n "$no_command" -a explain -d 'Say what a kind of leak is, and how to repair it'
 complete -c heldby -n "$no_command" -a doctor -d 'Say whether a target may be examined'
 complete -c heldby -a '(__heldby_targets)'
+complete -c heldby -n '__fish_seen_subcommand_from explain' -a "(heldby explain 2>/dev/null | string replace -r '  +' \t)"
 
 complete -c heldby -n "$reports" -l format -x -a 'text json' -d 'Form of the report'
 complete -c heldby -n "$reports" -l top -x -d 'Rows of each list'
-complete -c heldby -n "$attaches" -s o -l output -r -d 'Write to a file'
+complete -c heldby -n "$writes" -s o -l output -r -d 'Write to a file'
 complete -c heldby -n "$attaches" -l max-pause -x -d 'Refuse a longer pause than this'
 complete -c heldby -n "$attaches" -l capture -x -a 'auto copy' -d 'How memory is read'
 complete -c heldby -n "$reports" -l show-data -d 'Show contents of the heap'

@@ -32,6 +32,7 @@ struct hb_command_line {
 	const struct hb_command *command; /* NULL: only --help or --version */
 	bool command_is_implied;          /* `heldby TARGET` */
 	const char *target;               /* NULL: none given */
+	const char *topic;                /* what `heldby explain` is asked; NULL: nothing */
 	uint32_t seen;                    /* HB_OPTION_BIT of every option given */
 	enum hb_format format;
 	enum hb_color color;
@@ -52,6 +53,7 @@ struct hb_command {
 	uint32_t options; /* HB_OPTION_BITs it understands */
 	uint32_t required;
 	enum hb_target_need target;
+	bool takes_topic; /* a word before the target */
 	/* Prints its result; *status becomes the exit status when there is no error. */
 	struct hb_error *(*run)(const struct hb_command_line *line, int *status);
 };
@@ -76,4 +78,5 @@ int hb_cli_run(int argc, char *const *argv);
 
 struct hb_error *hb_command_report(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_snapshot(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
+struct hb_error *hb_command_explain(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_doctor(const struct hb_command_line *line, int *status) HB_MUST_CHECK;

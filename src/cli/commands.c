@@ -38,6 +38,20 @@ const struct hb_command hb_commands[] = {
                 .run = hb_command_snapshot,
         },
         {
+                .name = "explain",
+                .synopsis = "[RULE | FINGERPRINT TARGET]",
+                .summary = "what a kind of leak is, leaking code beside repaired code",
+                .about = "Says what a rule means: why the garbage collector cannot help, how to repair\n"
+                         "it, how heldby recognises it, what it cannot see. Without a rule, lists them.\n"
+                         "With the fingerprint of a finding (report -v shows it), examines the target\n"
+                         "again and explains that finding.\n",
+                .examples = {"heldby explain H301", "heldby explain 8d4ff7a01b6c2e93 api"},
+                .options = COMMON | CAPTURE,
+                .target = HB_TARGET_OPTIONAL,
+                .takes_topic = true,
+                .run = hb_command_explain,
+        },
+        {
                 .name = "doctor",
                 .synopsis = "[TARGET]",
                 .summary = "may it be examined, what would that cost, what is missing",

@@ -204,6 +204,10 @@ static struct hb_error *take_word(struct hb_command_line *line, const char *word
 		line->command = command;
 		return NULL;
 	}
+	if (line->command && line->command->takes_topic && !line->topic) {
+		line->topic = word;
+		return NULL;
+	}
 	if (!line->target) {
 		line->target = word;
 		return NULL;

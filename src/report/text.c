@@ -274,6 +274,11 @@ static void finding(struct text *text, const struct hb_finding *finding)
 	finding_texts(text, "because", finding->evidence.data, finding->evidence.len);
 	if (finding->help && *finding->help)
 		finding_texts(text, "do", &(char *){finding->help}, 1);
+	finding_label(text, "more");
+	hb_page_printf(page, HB_PLAIN, "heldby explain %s", finding->rule);
+	if (text->options->verbose)
+		hb_page_printf(page, HB_DIM, "   fingerprint %s", finding->fingerprint);
+	hb_page_newline(page);
 }
 
 /* --- Holders ---------------------------------------------------------------------------------------------------------
@@ -659,9 +664,9 @@ static void closing(struct text *text)
 	hb_page_newline(page);
 }
 
-struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_render_options *options, FILE *out)
+static struct text text_on(const struct hb_report *report, const struct hb_render_options *options, FILE *out)
 {
-	struct text text = {
+	return (struct text){
 	        .page = {.out = out,
 	                 .color = options->color,
 	                 .width = options->width ? hb_max(options->width, (unsigned)LEAST_WIDTH) : DEFAULT_WIDTH,
@@ -669,6 +674,19 @@ struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_
 	        .report = report,
 	        .options = options,
 	};
+}
+
+struct hb_error *hb_render_finding(const struct hb_report *report, const struct hb_finding *one,
+                                   const struct hb_render_options *options, FILE *out)
+{
+	struct text text = text_on(report, options, out);
+	finding(&text, one);
+	return hb_page_finish(&text.page);
+}
+
+struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_render_options *options, FILE *out)
+{
+	struct text text = text_on(report, options, out);
 	header(&text);
 	ledger(&text);
 	const struct hb_findings *findings = &report->analysis->findings;

@@ -27,7 +27,7 @@ fi
 options() { # the long options that stdin names
 	grep -oE -- '--[a-z][a-z-]+' | sort -u
 }
-for command in report snapshot doctor; do
+for command in report snapshot explain doctor; do
 	"$HELDBY" "$command" --help | options >"$WORK/$command.options"
 done
 {
@@ -47,6 +47,15 @@ sed -nE 's/(Fl|,) -([a-z])/\1 --\2/gp' "$ROOT/docs/man/heldby.1" | agrees 'the m
 sed -n '/^	local -a commands/,$p' "$ROOT/completions/_heldby" | agrees 'zsh completion' "$WORK/all.options"
 sed -n 's/^complete .* -l \([a-z-]*\).*/--\1/p' "$ROOT/completions/heldby.fish" | agrees 'fish completion' "$WORK/all.options"
 
+# ---- explanations: which rules have a detector ----
+
+grep -ohE '"H[0-9]{3}"' "$ROOT"/src/leak/*.c | tr -d '"' | sort -u >"$WORK/detected"
+grep -lx 'This version has no detector for it yet\..*' "$ROOT"/src/explain/texts/*.md | sed 's|.*/||; s|\.md$||' | sort >"$WORK/undetected"
+check 'explanations say that there is no detector only where there is none (else edit src/explain/texts/RULE.md)' \
+	diff /dev/null <(comm -12 "$WORK/detected" "$WORK/undetected")
+"$HELDBY" explain | cut -d' ' -f1 | sort >"$WORK/explained"
+check 'every rule that has a detector is explained' diff /dev/null <(comm -23 "$WORK/detected" "$WORK/explained")
+
 # ---- completion, as a shell asks for it ----
 
 complete_in_bash() { # WORD...: the last one is being typed
@@ -58,7 +67,7 @@ complete_in_bash() { # WORD...: the last one is being typed
 		printf "%s\n" "${COMPREPLY[@]}"
 	' "$ROOT/completions/heldby.bash" "$@"
 }
-for command in report snapshot doctor; do
+for command in report snapshot explain doctor; do
 	complete_in_bash "$command" -- | agrees "bash completion of $command" "$WORK/$command.options"
 done
 complete_in_bash -- | agrees 'bash completion' "$WORK/all.options"
@@ -81,6 +90,8 @@ complete_in_bash re >"$WORK/commands"
 check_match 'bash completes a command' '^report$' "$WORK/commands"
 complete_in_bash report --format j >"$WORK/formats"
 check_match 'bash completes a format' '^json$' "$WORK/formats"
+PATH=$(dirname "$HELDBY"):$PATH complete_in_bash explain h3 >"$WORK/rules"
+check_match 'bash completes a rule' '^H301$' "$WORK/rules"
 
 # ---- installation ----
 

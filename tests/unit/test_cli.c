@@ -70,6 +70,20 @@ static void options_stand_anywhere_in_any_form(void **state)
 	assert_string_equal(line.target, "doctor");
 }
 
+static void explain_takes_a_rule_before_its_target(void **state)
+{
+	(void)state;
+	struct hb_command_line line;
+	assert_null(PARSE(&line, "explain"));
+	assert_null(line.topic);
+	assert_null(PARSE(&line, "explain", "H301", "api"));
+	assert_string_equal(line.topic, "H301");
+	assert_string_equal(line.target, "api");
+	assert_null(PARSE(&line, "report", "H301"));
+	assert_string_equal(line.target, "H301");
+	assert_usage(PARSE(&line, "explain", "H301", "--top", "3"), "means nothing");
+}
+
 static void mistakes_are_explained(void **state)
 {
 	(void)state;
@@ -190,6 +204,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_target_alone_is_a_report),
 	        cmocka_unit_test(options_stand_anywhere_in_any_form),
+	        cmocka_unit_test(explain_takes_a_rule_before_its_target),
 	        cmocka_unit_test(mistakes_are_explained),
 	        cmocka_unit_test(help_needs_nothing_else),
 	        cmocka_unit_test(durations),

@@ -1,0 +1,43 @@
+package fixed
+
+//explain:begin
+
+var (
+	routes = map[string]map[Route]bool{}
+	addrs  = map[int]map[string][]Address{}
+)
+
+func MachineDied(name string) {
+	delete(routes, name)
+	for network, machines := range addrs {
+		delete(machines, name)
+		if len(machines) == 0 {
+			delete(addrs, network)
+		}
+	}
+}
+
+//explain:end
+
+// Route and Address are what a router knows of a machine.
+type (
+	Route   struct{ to, via [16]byte }
+	Address [16]byte
+)
+
+func machineStarted(network int, name string) {
+	if addrs[network] == nil {
+		addrs[network] = map[string][]Address{}
+	}
+	addrs[network][name] = make([]Address, 4)
+	routes[name] = map[Route]bool{{}: true}
+}
+
+func init() {
+	Rules["H105"] = func() {
+		each(5000, func(i int) {
+			machineStarted(i%10, name(i))
+			MachineDied(name(i))
+		})
+	}
+}

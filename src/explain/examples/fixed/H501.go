@@ -1,0 +1,36 @@
+package fixed
+
+import (
+	"io"
+	"os"
+)
+
+//explain:begin
+
+func HashNew(names <-chan string) {
+	for name := range names { // for ever
+		hashFile(name)
+	}
+}
+
+func hashFile(name string) {
+	f, err := os.Open(name)
+	if err != nil {
+		return
+	}
+	defer f.Close() // when hashFile returns
+	hash(f)
+}
+
+//explain:end
+
+func hash(r io.Reader) { io.Copy(io.Discard, r) }
+
+func init() {
+	Rules["H501"] = func() {
+		names := make(chan string)
+		go HashNew(names)
+		each(200, func(i int) { names <- "/proc/self/cmdline" })
+		names <- "/" // the last one was taken when this one is
+	}
+}

@@ -1,0 +1,3 @@
+module heldby/examples
+
+go 1.18
