@@ -125,38 +125,32 @@ static struct hb_error *check_special(const struct hb_confirm *confirm, const st
 }
 
 /* runtime/mheap.go specialFindSplicePoint: by offset, then by kind. */
-static struct hb_error *check_span(const struct hb_confirm *confirm, const struct hb_span *span)
+static struct hb_error *check_span(const struct hb_confirm *confirm, const struct hb_span *span,
+                                   struct hb_specials *specials)
 {
-	const struct hb_go_layout *layout = confirm->layout;
-	uint64_t special = span->specials, before = 0;
-	for (uint64_t n = 0; special; n++) {
-		uint64_t offset;
-		uint8_t kind;
-		if (!hb_go_special_offset(confirm->go, special, &offset) ||
-		    !hb_snapshot_u8(confirm->go->snapshot, special + layout->special.kind, &kind))
-			return hb_disagrees("a special record cannot be read");
-		if (offset >= span->nelems * span->elem_size || n > (uint64_t)span->nelems * 64 ||
-		    (n && (offset << 8 | kind) < before))
+	uint64_t before = 0;
+	for (hb_specials_start(specials, span); hb_specials_next(specials);) {
+		uint64_t key = specials->offset << 8 | specials->kind;
+		if (specials->offset >= span->nelems * span->elem_size || key < before)
 			return hb_disagrees("the special records of a heap span of %u slots are not in order",
 			                    span->nelems);
-		before = offset << 8 | kind;
-		TRY(check_special(confirm, span, special, kind, offset));
-		if (!read_word(confirm, special + layout->special.next, &special))
-			return hb_disagrees("a special record cannot be read");
+		before = key;
+		TRY(check_special(confirm, span, specials->addr, specials->kind, specials->offset));
 	}
-	return NULL;
+	return specials->broken ? hb_disagrees("a special record cannot be read") : NULL;
 }
 
 /* Where no span has any, the field may be another. os.Stdin and its like have a finalizer (os/file_unix.go newFile, 1.18-1.24) or
  * a cleanup (1.25-1.27). */
 struct hb_error *hb_confirm_specials(const struct hb_confirm *confirm)
 {
+	struct hb_specials specials = hb_specials(confirm->go);
 	bool any = false;
 	for (uint32_t i = 0; i < confirm->heap->nspans; i++) {
 		if (!confirm->heap->spans[i].specials)
 			continue;
 		any = true;
-		TRY(check_span(confirm, &confirm->heap->spans[i]));
+		TRY(check_span(confirm, &confirm->heap->spans[i], &specials));
 	}
 	if (!any && hb_types_by_name(confirm->types, "os.file", "os"))
 		return hb_disagrees("no object has a special record, though files have");

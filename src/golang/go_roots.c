@@ -233,16 +233,18 @@ static void visit_object_word(void *ctx, uint64_t word)
 /* Runs over the special records of one kind. runtime/mgcmark.go markrootSpans: of an object with a finalizer everything
  * it points to is a root, but not the object; the finalizer's func value is; a weak handle's indirection object is; a
  * cleanup's func value (and argument, 1.26+) is. */
-static void add_special(struct builder *builder, const struct hb_span *span, uint64_t special, uint32_t kind)
+static void add_special(struct builder *builder, const struct hb_span *span, const struct hb_specials *record)
 {
+	const uint64_t special = record->addr, index = record->offset / span->elem_size;
+	const uint32_t kind = record->kind;
 	const struct hb_go_layout *layout = builder->go->layout;
 	const struct hb_snapshot *snapshot = builder->go->snapshot;
-	uint64_t value, offset;
+	uint64_t value;
 	if (kind == layout->kinds.finalizer) {
 		if (hb_snapshot_u64(snapshot, special + layout->special_finalizer.fn, &value))
 			add_edge(builder, value, 0);
-		if (hb_go_special_offset(builder->go, special, &offset) && offset / span->elem_size < span->nelems) {
-			uint32_t slot = span->first_slot + (uint32_t)(offset / span->elem_size);
+		if (index < span->nelems) {
+			uint32_t slot = span->first_slot + (uint32_t)index;
 			struct object_visit visit = {builder, hb_heap_slot_addr(span, slot)};
 			hb_heap_each_pointer_word(builder->heap, span, slot, visit_object_word, &visit);
 		}
@@ -259,22 +261,15 @@ static void add_special(struct builder *builder, const struct hb_span *span, uin
 
 static struct hb_error *add_specials(struct builder *builder, uint32_t kind, const char *name)
 {
-	const struct hb_go_layout *layout = builder->go->layout;
+	struct hb_specials specials = hb_specials(builder->go);
 	if (kind == HB_ABSENT)
 		return NULL;
 	TRY(add_named_node(builder, HB_ROOT_FINALIZER, 1, name));
 	for (uint32_t i = 0; i < builder->heap->nspans; i++) {
 		const struct hb_span *span = &builder->heap->spans[i];
-		uint64_t special = span->specials;
-		for (uint64_t n = 0; special && n < (uint64_t)span->nelems * 8 + 8; n++) {
-			uint8_t its_kind;
-			if (!hb_snapshot_u8(builder->go->snapshot, special + layout->special.kind, &its_kind))
-				break;
-			if (its_kind == kind)
-				add_special(builder, span, special, kind);
-			if (!hb_snapshot_u64(builder->go->snapshot, special + layout->special.next, &special))
-				break;
-		}
+		for (hb_specials_start(&specials, span); hb_specials_next(&specials);)
+			if (specials.kind == kind)
+				add_special(builder, span, &specials);
 	}
 	return NULL;
 }

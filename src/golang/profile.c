@@ -85,19 +85,18 @@ static double scale(uint64_t size, uint64_t rate)
 	return size && rate > 1 ? 1 / (1 - exp(-(double)size / (double)rate)) : 1;
 }
 
-static struct hb_error *read_sample(struct reader *reader, const struct hb_span *span, uint64_t special)
+static struct hb_error *read_sample(struct reader *reader, const struct hb_span *span, const struct hb_specials *record)
 {
 	const struct hb_go_layout *layout = reader->go->layout;
 	const struct hb_snapshot *snapshot = reader->go->snapshot;
-	uint64_t offset, bucket, size, nstk;
-	if (!hb_go_special_offset(reader->go, special, &offset) ||
-	    !hb_snapshot_u64(snapshot, special + layout->special_profile.bucket, &bucket) ||
+	uint64_t index = record->offset / span->elem_size, bucket, size, nstk;
+	if (!hb_snapshot_u64(snapshot, record->addr + layout->special_profile.bucket, &bucket) ||
 	    !hb_snapshot_u64(snapshot, bucket + layout->bucket.bytes, &size) ||
 	    !hb_snapshot_u64(snapshot, bucket + layout->bucket.nstk, &nstk) || nstk > MAX_FRAMES ||
-	    offset / span->elem_size >= span->nelems)
+	    index >= span->nelems)
 		return NULL;
 	const uint8_t *pcs = hb_snapshot_at(snapshot, bucket + layout->bucket.size, nstk * 8);
-	uint32_t slot = span->first_slot + (uint32_t)(offset / span->elem_size), stack;
+	uint32_t slot = span->first_slot + (uint32_t)index, stack;
 	if (!pcs || !hb_heap_allocated(reader->heap, slot))
 		return NULL;
 	TRY(find_stack(reader, pcs, nstk, &stack));
@@ -118,19 +117,12 @@ static int compare_samples(const void *a, const void *b)
 
 static struct hb_error *read_all(struct reader *reader)
 {
-	const struct hb_go_layout *layout = reader->go->layout;
+	struct hb_specials specials = hb_specials(reader->go);
 	for (uint32_t i = 0; i < reader->heap->nspans; i++) {
 		const struct hb_span *span = &reader->heap->spans[i];
-		uint64_t special = span->specials;
-		for (uint64_t n = 0; special && n < (uint64_t)span->nelems * 8 + 8; n++) {
-			uint8_t kind;
-			if (!hb_snapshot_u8(reader->go->snapshot, special + layout->special.kind, &kind))
-				break;
-			if (kind == layout->kinds.profile)
-				TRY(read_sample(reader, span, special));
-			if (!hb_snapshot_u64(reader->go->snapshot, special + layout->special.next, &special))
-				break;
-		}
+		for (hb_specials_start(&specials, span); hb_specials_next(&specials);)
+			if (specials.kind == reader->go->layout->kinds.profile)
+				TRY(read_sample(reader, span, &specials));
 	}
 	if (reader->sites->samples.len)
 		qsort(reader->sites->samples.data, reader->sites->samples.len, sizeof(struct hb_alloc_sample),

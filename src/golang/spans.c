@@ -18,6 +18,7 @@ struct reader {
 	uint32_t nfound;
 	uint32_t *first_span_at; /* dense heap page → index in found + 1 */
 	uint64_t rejected;
+	struct hb_specials specials;
 	HB_VEC(uint64_t) unknown_types;
 };
 
@@ -222,17 +223,11 @@ static void set_run(uint64_t *bitmap, uint32_t first, uint32_t n)
  * (runtime/mgcsweep.go sweep, 1.18-1.27). */
 static void set_finalizable(struct reader *reader, const struct hb_span *span)
 {
-	const struct hb_go_layout *layout = reader->layout;
-	uint64_t special = span->specials, offset;
-	uint8_t kind;
-	for (uint64_t n = 0; special && n < (uint64_t)span->nelems * 8 + 8; n++) {
-		if (!hb_snapshot_u8(reader->go->snapshot, special + layout->special.kind, &kind))
-			return;
-		if (kind == layout->kinds.finalizer && hb_go_special_offset(reader->go, special, &offset) &&
-		    offset / span->elem_size < span->nelems)
-			set_run(reader->heap->allocated, span->first_slot + (uint32_t)(offset / span->elem_size), 1);
-		if (!hb_snapshot_u64(reader->go->snapshot, special + layout->special.next, &special))
-			return;
+	struct hb_specials *specials = &reader->specials;
+	for (hb_specials_start(specials, span); hb_specials_next(specials);) {
+		uint64_t index = specials->offset / span->elem_size;
+		if (specials->kind == reader->layout->kinds.finalizer && index < span->nelems)
+			set_run(reader->heap->allocated, span->first_slot + (uint32_t)index, 1);
 	}
 }
 
@@ -361,7 +356,7 @@ struct hb_error *hb_spans_read(const struct hb_go *go, struct hb_heap **ret)
 	struct hb_heap *heap = calloc(1, sizeof(*heap));
 	if (!heap)
 		return hb_error_nomem();
-	struct reader reader = {.go = go, .layout = go->layout, .heap = heap};
+	struct reader reader = {.go = go, .layout = go->layout, .heap = heap, .specials = hb_specials(go)};
 	struct hb_error *err = read_all(&reader);
 	free(reader.found);
 	hb_pages_unmap(reader.first_span_at, hb_heap_npages(heap) * 4);

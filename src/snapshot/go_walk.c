@@ -7,6 +7,7 @@
 #include "golang/arena_bits.h"
 #include "golang/newer.h"
 #include "golang/queues.h"
+#include "golang/specials.h"
 #include "golang/type_descriptor.h"
 #include "snapshot/capture_internal.h"
 
@@ -87,6 +88,7 @@ struct span_walk {
 	size_t words;
 	struct hb_region region; /* the one the last span was in; a copy: the list of regions may move */
 	uint64_t unreadable;
+	struct hb_special_guard guard;
 };
 
 static void mark_pages(struct span_walk *walk, uint64_t start, uint64_t npages)
@@ -108,12 +110,14 @@ static void mark_pages(struct span_walk *walk, uint64_t start, uint64_t npages)
 
 /* Special records hang off the span in a list (runtime/mheap.go): finalizers, cleanups, weak handles, profile samples.
  */
-static void walk_specials(struct span_walk *walk, uint64_t special, uint64_t nelems)
+static void walk_specials(struct span_walk *walk, uint64_t special)
 {
 	const struct hb_go_layout *layout = walk->capture->go.layout;
 	enum { LARGEST_SPECIAL = 64 };
-	for (uint64_t n = 0; special && n < nelems * 8 + 8; n++) {
-		const uint8_t *at = capture_want(walk->capture, special, LARGEST_SPECIAL);
+	for (hb_special_guard_start(&walk->guard); special;) {
+		const uint8_t *at = hb_special_guard_passes(&walk->guard, special)
+		                            ? capture_want(walk->capture, special, LARGEST_SPECIAL)
+		                            : NULL;
 		if (!at) {
 			walk->unreadable++;
 			return;
@@ -162,9 +166,7 @@ static void walk_span(struct span_walk *walk, uint64_t addr)
 	uint64_t bits = (nelems + 63) / 64 * 8;
 	capture_want(walk->capture, hb_load_u64(span + layout->mspan.alloc_bits), bits);
 	capture_want(walk->capture, hb_load_u64(span + layout->mspan.gcmark_bits), bits);
-	uint64_t special = hb_load_u64(span + layout->mspan.specials);
-	if (special)
-		walk_specials(walk, special, nelems);
+	walk_specials(walk, hb_load_u64(span + layout->mspan.specials));
 	walk_large_type(walk, span);
 	if (!(span[layout->mspan.spanclass] & 1) || walk->capture->options->everything)
 		mark_pages(walk, start, npages);
@@ -237,7 +239,9 @@ struct hb_error *capture_go_spans(struct capture *capture, bool plan, uint64_t *
 	const uint8_t *list = len && len < MAX_SPANS ? capture_want(capture, hb_load_u64(header), len * 8) : NULL;
 	if (!list)
 		return hb_error_create(HB_ERR_CORRUPT, "the list of heap spans cannot be read");
-	struct span_walk walk = {.capture = capture, .words = (size_t)capture->snapshot->arenas.n * (8192 / 64)};
+	struct span_walk walk = {.capture = capture,
+	                         .words = (size_t)capture->snapshot->arenas.n * (8192 / 64),
+	                         .guard = hb_special_guard(capture->snapshot)};
 	walk.scan_pages = calloc(walk.words, 8);
 	if (!walk.scan_pages)
 		return hb_error_nomem();

@@ -14,6 +14,7 @@ import (
 
 var (
 	cleaned  *named
+	often    *[5000]*node
 	cleanups []runtime.Cleanup
 	weakLive weak.Pointer[node]
 	weakDead weak.Pointer[node]
@@ -35,6 +36,11 @@ func holdNewer() {
 	runtime.AddCleanup(chain(1, "gone"), func(int) {}, 1)
 	b := &bssArray[0].c
 	runtime.AddCleanup(b, func(n *node) { n.id++ }, chain(1, "cleanup of an interior pointer"))
+
+	often = new([5000]*node) // alone in its span
+	for i := 0; i < 300; i++ {
+		runtime.AddCleanup(often, func(n *node) { n.id++ }, chain(1, "held by one of many cleanups"))
+	}
 
 	weakHeld = chain(1, "weakly and strongly held")
 	weakLive = weak.Make(weakHeld)
