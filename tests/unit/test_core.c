@@ -1,6 +1,5 @@
 /* ELF cores as targets: what right ones say, and what becomes of broken ones. */
-#include "core_writer.h"
-#include "snapshot/snapshot.h"
+#include "sample_core.h"
 #include "target/core.h"
 
 #include <setjmp.h>
@@ -17,92 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include <zstd.h>
-
-static void assert_ok(struct hb_error *err)
-{
-	if (err)
-		fail_msg("%s", err->message);
-}
-
-static struct hb_target *open_ok(const struct core_writer *writer, size_t len)
-{
-	struct hb_target *target = NULL;
-	assert_ok(hb_core_open_fd(core_writer_fd(writer, len), "test.core", &target));
-	return target;
-}
-
-/* The error must have the code and its message the words. */
-static void assert_refused_fd(int fd, enum hb_error_code code, const char *words)
-{
-	struct hb_target *target = NULL;
-	struct hb_error *err = hb_core_open_fd(fd, "test.core", &target);
-	if (!err) {
-		hb_target_destroy(target);
-		fail_msg("opened, but should say: %s", words);
-	} else if (err->code != code || !strstr(err->message, words))
-		fail_msg("code %d: %s; expected code %d: %s", err->code, err->message, code, words);
-	hb_error_destroy(err);
-}
-
-static void assert_refused(const struct core_writer *writer, enum hb_error_code code, const char *words)
-{
-	assert_refused_fd(core_writer_fd(writer, SIZE_MAX), code, words);
-}
-
-static bool has_note(const struct hb_target *target, const char *words)
-{
-	for (size_t i = 0; i < target->notes.texts.len; i++)
-		if (strstr(target->notes.texts.data[i], words))
-			return true;
-	return false;
-}
-
-static void assert_note(const struct hb_target *target, const char *words)
-{
-	if (has_note(target, words))
-		return;
-	for (size_t i = 0; i < target->notes.texts.len; i++)
-		print_message("note: %s\n", target->notes.texts.data[i]);
-	fail_msg("no note says: %s", words);
-}
-
-/* --- A core with two threads and four segments ----------------------------------------------------------------------
- */
-
-enum { TEXT = 0x400000, DATA = 0x500000, BSS = 0x502000, STACK = 0x7ff000 };
-static uint8_t pages[4][CORE_PAGE];
-
-static uint8_t expected_byte(unsigned page, unsigned offset)
-{
-	return (uint8_t)(page * 71 + offset * 13 + 1);
-}
-
-static void add_everything(struct core_writer *writer)
-{
-	for (unsigned page = 0; page < 4; page++)
-		for (unsigned i = 0; i < CORE_PAGE; i++)
-			pages[page][i] = expected_byte(page, i);
-	const uint64_t auxv[] = {AT_ENTRY, TEXT + 0x100, AT_RANDOM, STACK + 0x10, AT_NULL, 0};
-	core_writer_thread(writer, 41, 0x1000, 202);
-	core_writer_process(writer, 41, "server");
-	core_writer_auxv(writer, auxv, 6);
-	core_writer_thread(writer, 43, 0x2000, UINT64_MAX);
-	core_writer_file(writer, TEXT, TEXT + 0x2000, 0, "/nowhere/server");
-	core_writer_file(writer, DATA, DATA + 0x2000, 0x2000, "/nowhere/server");
-	core_writer_load(writer, TEXT, 0x2000, PF_R | PF_X, pages[0], CORE_PAGE); /* the second page was left out */
-	core_writer_load(writer, DATA, 0x2000, PF_R | PF_W, pages[1], 2 * CORE_PAGE);
-	core_writer_load(writer, BSS, 0x4000, PF_R | PF_W, NULL, 0); /* never touched */
-	core_writer_load(writer, STACK, 0x1000, PF_R | PF_W, pages[3], CORE_PAGE);
-	core_writer_build(writer);
-}
-
-static void check_bytes(struct hb_target *target, uint64_t addr, unsigned page, unsigned offset, size_t len)
-{
-	uint8_t got[2 * CORE_PAGE];
-	assert_ok(hb_target_read(target, addr, got, len));
-	for (size_t i = 0; i < len; i++, offset++)
-		assert_int_equal(got[i], expected_byte(page + offset / CORE_PAGE, offset % CORE_PAGE));
-}
 
 static void test_right_core(void **state)
 {
@@ -220,49 +133,6 @@ static void test_left_out_is_not_always_zero(void **state)
 	target = open_ok(&writer, SIZE_MAX);
 	assert_ok(target->ops->pages(target, BSS + CORE_PAGE, 1, &page_state));
 	assert_int_equal(page_state, HB_PAGE_SWAPPED);
-	hb_target_destroy(target);
-	core_writer_deinit(&writer);
-}
-
-static void test_mappings(void **state)
-{
-	struct core_writer writer = {0};
-	add_everything(&writer);
-	struct hb_target *target = open_ok(&writer, SIZE_MAX);
-	assert_int_equal(target->nmappings, 4);
-	const struct hb_mapping *text = hb_target_mapping(target, TEXT + 0x1fff), *bss = hb_target_mapping(target, BSS);
-	assert_non_null(text);
-	assert_true(text->executable && text->readable && !text->writable);
-	assert_string_equal(text->path, "/nowhere/server");
-	assert_int_equal(hb_target_mapping(target, DATA)->file_offset, 0x2000);
-	assert_string_equal(bss->path, "");
-	assert_int_equal(bss->inode, 0);
-	assert_string_equal(hb_target_mapping(target, STACK)->path, "[stack]");
-	assert_null(hb_target_mapping(target, TEXT + 0x2000));
-	hb_target_destroy(target);
-	core_writer_deinit(&writer);
-}
-
-/* gdb leaves read-only file mappings out altogether: only NT_FILE knows them. */
-static void test_mapping_of_nt_file_alone(void **state)
-{
-	struct core_writer writer = {0};
-	core_writer_file(&writer, TEXT, TEXT + 0x1000, 0, "/nowhere/a");
-	core_writer_file(&writer, TEXT + 0x1000, TEXT + 0x3000, 0x1000, "/nowhere/a (deleted)");
-	core_writer_load(&writer, TEXT + 0x2000, 0x2000, PF_R | PF_W, pages[0], 2 * CORE_PAGE);
-	core_writer_build(&writer);
-	struct hb_target *target = open_ok(&writer, SIZE_MAX);
-	assert_int_equal(target->nmappings, 4);
-	const uint64_t starts[] = {TEXT, TEXT + 0x1000, TEXT + 0x2000, TEXT + 0x3000};
-	for (unsigned i = 0; i < 4; i++) {
-		assert_int_equal(target->mappings[i].start, starts[i]);
-		assert_int_equal(target->mappings[i].end, starts[i] + 0x1000);
-		assert_string_equal(target->mappings[i].path, i < 3 ? "/nowhere/a" : "");
-		assert_int_equal(target->mappings[i].writable, i >= 2);
-	}
-	assert_int_equal(target->mappings[2].file_offset, 0x2000);
-	assert_note(target, "records no threads");
-	assert_true(target->notes.partial);
 	hb_target_destroy(target);
 	core_writer_deinit(&writer);
 }
@@ -421,48 +291,6 @@ static void test_lying_sizes(void **state)
 	assert_true(hb_memory_peak() - peak < 64 << 20);
 }
 
-static void test_kernel_addresses(void **state)
-{
-	struct core_writer writer = {0};
-	core_writer_load(&writer, 0xffffffffff600000, CORE_PAGE, PF_X, pages[0],
-	                 CORE_PAGE); /* vsyscall: in every core */
-	core_writer_load(&writer, DATA, CORE_PAGE, PF_R | PF_W, pages[1], CORE_PAGE);
-	core_writer_build(&writer);
-	struct hb_target *target = open_ok(&writer, SIZE_MAX);
-	assert_int_equal(target->nmappings, 1);
-	assert_false(has_note(target, "outside of user memory"));
-	hb_target_destroy(target);
-	core_writer_segment(&writer, 1)->p_vaddr = 0xffff800000000000;
-	target = open_ok(&writer, SIZE_MAX);
-	assert_int_equal(target->nmappings, 1);
-	assert_note(target, "outside of user memory");
-	hb_target_destroy(target);
-	core_writer_segment(&writer, 2)->p_vaddr = 0xffff800000000000;
-	assert_refused(&writer, HB_ERR_CORRUPT, "holds no memory");
-	core_writer_deinit(&writer);
-}
-
-static void test_overlapping_and_unsorted(void **state)
-{
-	struct core_writer writer = {0};
-	core_writer_thread(&writer, 7, 0x1000, 0);
-	core_writer_load(&writer, DATA + 0x1000, 0x2000, PF_R | PF_W, pages[2], 2 * CORE_PAGE);
-	core_writer_load(&writer, TEXT, 0x1000, PF_R, pages[3], CORE_PAGE);
-	core_writer_load(&writer, DATA, 0x2000, PF_R | PF_W, pages[0], 2 * CORE_PAGE); /* its second page is taken */
-	core_writer_load(&writer, DATA + 0x1000, 0x1000, PF_R | PF_W, pages[3], CORE_PAGE); /* as is all of this one */
-	core_writer_build(&writer);
-	struct hb_target *target = open_ok(&writer, SIZE_MAX);
-	assert_note(target, "2 segments of the core overlap");
-	assert_true(target->notes.partial);
-	for (size_t i = 1; i < target->nmappings; i++)
-		assert_true(target->mappings[i - 1].end <= target->mappings[i].start);
-	check_bytes(target, TEXT, 3, 0, 100);
-	check_bytes(target, DATA, 0, 0, CORE_PAGE);
-	check_bytes(target, DATA + 0x1000, 2, 0, 2 * CORE_PAGE);
-	hb_target_destroy(target);
-	core_writer_deinit(&writer);
-}
-
 /* --- Cut short -------------------------------------------------------------------------------------------------------
  */
 
@@ -499,113 +327,6 @@ static void test_cut_keeps_what_is_there(void **state)
 	assert_int_equal(states[0], HB_PAGE_PRESENT);
 	assert_int_equal(states[1], HB_PAGE_SWAPPED);
 	assert_note(target, "1 of the 1 MB that it claims are missing");
-	hb_target_destroy(target);
-	core_writer_deinit(&writer);
-}
-
-/* --- Lying notes -----------------------------------------------------------------------------------------------------
- */
-
-static Elf64_Nhdr *first_note(struct core_writer *writer)
-{
-	return (void *)(writer->image + core_writer_segment(writer, 0)->p_offset);
-}
-
-static void test_lying_note_sizes(void **state)
-{
-	static const uint32_t sizes[] = {0, 1, 3, 335, 337, 4096, 1 << 20, INT32_MAX, UINT32_MAX - 3, UINT32_MAX};
-	uint64_t peak = hb_memory_peak();
-	for (size_t i = 0; i < hb_countof(sizes); i++)
-		for (unsigned field = 0; field < 2; field++) {
-			struct core_writer writer = {0};
-			add_everything(&writer);
-			*(field ? &first_note(&writer)->n_namesz : &first_note(&writer)->n_descsz) = sizes[i];
-			struct hb_target *target = open_ok(&writer, SIZE_MAX);
-			assert_true(target->nthreads <= 2);
-			check_bytes(target, STACK, 3, 0, 100);
-			hb_target_destroy(target);
-			core_writer_deinit(&writer);
-		}
-	assert_true(hb_memory_peak() - peak < 64 << 20);
-}
-
-static void test_note_segment_lies(void **state)
-{
-	static const uint64_t values[] = {0, 1, 5, 1 << 20, INT64_MAX, UINT64_MAX, UINT64_MAX - 11};
-	for (size_t i = 0; i < hb_countof(values); i++)
-		for (unsigned field = 0; field < 2; field++) {
-			struct core_writer writer = {0};
-			add_everything(&writer);
-			Elf64_Phdr *notes = core_writer_segment(&writer, 0);
-			*(field ? &notes->p_offset : &notes->p_filesz) = values[i];
-			struct hb_target *target = open_ok(&writer, SIZE_MAX);
-			hb_target_destroy(target);
-			core_writer_deinit(&writer);
-		}
-}
-
-/* NT_FILE: count, page size, entries, paths: each a lie in turn. */
-static void test_lying_file_table(void **state)
-{
-	static const uint64_t lies[] = {
-	        0, 1, 2, 3, 1000, UINT32_MAX, INT64_MAX, UINT64_MAX, UINT64_MAX / 24, UINT64_MAX / 24 + 1};
-	static const char paths[14] = "/bin/a\0/bin/bb"; /* the last one is not terminated */
-	uint64_t peak = hb_memory_peak();
-	for (size_t i = 0; i < hb_countof(lies); i++)
-		for (unsigned word = 0; word < 8; word++) {
-			uint64_t table[8] = {2,    CORE_PAGE,     TEXT, TEXT + 0x1000, 0, /* */
-			                     DATA, DATA + 0x1000, 1};
-			uint8_t desc[sizeof(table) + sizeof(paths)];
-			table[word] = lies[i];
-			memcpy(desc, table, sizeof(table));
-			memcpy(desc + sizeof(table), paths, sizeof(paths));
-			struct core_writer writer = {0};
-			core_writer_note(&writer, "CORE", NT_FILE, desc, sizeof(desc));
-			core_writer_load(&writer, TEXT, 0x1000, PF_R, pages[0], CORE_PAGE);
-			core_writer_build(&writer);
-			struct hb_target *target = open_ok(&writer, SIZE_MAX);
-			for (size_t k = 0; k < target->nmappings; k++) {
-				assert_true(target->mappings[k].start < target->mappings[k].end);
-				assert_true(!k || target->mappings[k - 1].end <= target->mappings[k].start);
-			}
-			hb_target_destroy(target);
-			core_writer_deinit(&writer);
-		}
-	assert_true(hb_memory_peak() - peak < 64 << 20);
-}
-
-static void test_short_notes(void **state)
-{
-	struct core_writer writer = {0};
-	core_writer_note(&writer, "CORE", NT_PRSTATUS, pages[0], 100);
-	core_writer_note(&writer, "CORE", NT_FPREGSET, pages[0], 512); /* of no thread */
-	core_writer_note(&writer, "CORE", NT_PRPSINFO, pages[0], 20);
-	core_writer_note(&writer, "CORE", NT_AUXV, pages[0], 7);
-	core_writer_note(&writer, "CORE", NT_FILE, pages[0], 15);
-	core_writer_note(&writer, "CORE", NT_FILE, NULL, 0);
-	core_writer_note(&writer, "OTHER", NT_PRSTATUS, pages[0], 336);
-	core_writer_load(&writer, DATA, 0x1000, PF_R, pages[0], CORE_PAGE);
-	core_writer_build(&writer);
-	struct hb_target *target = open_ok(&writer, SIZE_MAX);
-	assert_int_equal(target->nthreads, 0);
-	assert_note(target, "a thread without its registers");
-	assert_true(target->notes.partial);
-	hb_target_destroy(target);
-	core_writer_deinit(&writer);
-}
-
-/* Many note segments over the same bytes would be read over and over. */
-static void test_same_notes_many_times(void **state)
-{
-	struct core_writer writer = {0};
-	core_writer_thread(&writer, 7, 0x1000, 0);
-	for (unsigned i = 0; i < 10000; i++)
-		core_writer_load(&writer, DATA + (uint64_t)i * 0x2000, 0x1000, PF_R, NULL, 0);
-	core_writer_build(&writer);
-	for (unsigned i = 1; i < 10000; i++)
-		*core_writer_segment(&writer, i) = *core_writer_segment(&writer, 0);
-	struct hb_target *target = open_ok(&writer, SIZE_MAX);
-	assert_true(target->nthreads <= 16);
 	hb_target_destroy(target);
 	core_writer_deinit(&writer);
 }
@@ -796,8 +517,6 @@ int main(void)
 	        cmocka_unit_test(test_reads),
 	        cmocka_unit_test(test_pages),
 	        cmocka_unit_test(test_left_out_is_not_always_zero),
-	        cmocka_unit_test(test_mappings),
-	        cmocka_unit_test(test_mapping_of_nt_file_alone),
 	        cmocka_unit_test(test_other_files),
 	        cmocka_unit_test(test_files_that_are_not_files),
 	        cmocka_unit_test(test_other_machines),
@@ -805,15 +524,8 @@ int main(void)
 	        cmocka_unit_test(test_claims_of_billions_of_segments),
 	        cmocka_unit_test(test_more_segments_than_fit_the_header),
 	        cmocka_unit_test(test_lying_sizes),
-	        cmocka_unit_test(test_kernel_addresses),
-	        cmocka_unit_test(test_overlapping_and_unsorted),
 	        cmocka_unit_test(test_cut_anywhere),
 	        cmocka_unit_test(test_cut_keeps_what_is_there),
-	        cmocka_unit_test(test_lying_note_sizes),
-	        cmocka_unit_test(test_note_segment_lies),
-	        cmocka_unit_test(test_lying_file_table),
-	        cmocka_unit_test(test_short_notes),
-	        cmocka_unit_test(test_same_notes_many_times),
 	        cmocka_unit_test(test_holes_are_zero),
 	        cmocka_unit_test(test_zstd),
 	        cmocka_unit_test(test_zstd_of_exactly_one_block),
