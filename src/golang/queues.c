@@ -56,8 +56,7 @@ static bool may_be_block(const struct search *search, uint64_t block)
 {
 	if (block < 4096 || block % 8 || block >> 47 || (block >= search->data && block < search->enoptrbss))
 		return false;
-	const struct hb_region *region = hb_snapshot_region(search->memory->snapshot, block);
-	return !region || !region->in_arenas;
+	return !hb_snapshot_in_arenas(search->memory->snapshot, block);
 }
 
 /* Special records hang together in lists, too, and their fields repeat at another offset: entries behind the count are
@@ -88,8 +87,7 @@ static bool is_entry(const struct search *search, uint64_t entry, uint64_t fn)
 		return true;
 	if (!hb_go_memory_u64(search->memory, entry + search->layout->finalizer.arg, &arg))
 		return false;
-	const struct hb_region *region = hb_snapshot_region(search->memory->snapshot, arg);
-	return !arg || (region && region->in_arenas);
+	return !arg || hb_snapshot_in_arenas(search->memory->snapshot, arg);
 }
 
 /* How many entries the list at `block` has; 0 when it is none. */

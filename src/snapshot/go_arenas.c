@@ -31,16 +31,10 @@ static bool read_now(struct capture *capture, uint64_t addr, void *to, size_t le
 	return !err;
 }
 
-static bool is_in_arenas(const struct capture *capture, uint64_t addr)
-{
-	const struct hb_region *region = hb_snapshot_region(capture->snapshot, addr);
-	return region && region->in_arenas;
-}
-
 static struct hb_error *add_address(struct capture *capture, uint64_t index, struct addresses *ret)
 {
 	uint64_t addr = (index << HB_ARENA_SHIFT) + UINT64_C(0xffff800000000000);
-	if (addr >> 47 || is_in_arenas(capture, addr))
+	if (addr >> 47 || hb_snapshot_in_arenas(capture->snapshot, addr))
 		return NULL;
 	HB_VEC_PUSH(&ret->list, addr);
 	return NULL;
@@ -123,7 +117,7 @@ static struct hb_error *check_first_goroutine(struct capture *capture)
 {
 	uint64_t list, g;
 	if (!read_now(capture, capture->go.allgs, &list, 8) || !read_now(capture, list, &g, 8) ||
-	    is_in_arenas(capture, g))
+	    hb_snapshot_in_arenas(capture->snapshot, g))
 		return NULL;
 	return hb_error_create(
 	        HB_ERR_UNSUPPORTED,

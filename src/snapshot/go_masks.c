@@ -50,8 +50,8 @@ static struct hb_error *look_at(struct masks *masks, uint64_t type)
 	if (!type || type == masks->last || type % 8)
 		return NULL;
 	masks->last = type;
-	const struct hb_region *region = hb_snapshot_region(masks->capture->snapshot, type);
-	return region && region->in_arenas && is_new(masks, type) ? read_mask(masks, type) : NULL;
+	return hb_snapshot_in_arenas(masks->capture->snapshot, type) && is_new(masks, type) ? read_mask(masks, type)
+	                                                                                    : NULL;
 }
 
 static struct hb_error *look_at_span(struct masks *masks, const uint8_t *span)

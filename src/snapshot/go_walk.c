@@ -42,12 +42,6 @@ static void want_block(void *ctx, uint64_t block, uint64_t size)
 	capture_want(ctx, block, size);
 }
 
-static bool is_in_arenas(const struct capture *capture, uint64_t addr)
-{
-	const struct hb_region *region = hb_snapshot_region(capture->snapshot, addr);
-	return region && region->in_arenas;
-}
-
 /* Blocks of finalizers whose layout nobody vouches for cannot be recognised here: whatever the program's data leads to
  * outside the heap is made available, for confirm_specials.c to look at. */
 static void want_possible_blocks(struct capture *capture, uint32_t from, uint32_t to)
@@ -60,7 +54,8 @@ static void want_possible_blocks(struct capture *capture, uint32_t from, uint32_
 		return;
 	for (uint64_t at = (start + 7) & ~UINT64_C(7); at + 8 <= end; at += 8)
 		if (hb_snapshot_u64(capture->snapshot, at, &value) && value >= BLOCK && value % 8 == 0 &&
-		    !(value >> 47) && (value < text || value >= end) && !is_in_arenas(capture, value))
+		    !(value >> 47) && (value < text || value >= end) &&
+		    !hb_snapshot_in_arenas(capture->snapshot, value))
 			capture_want(capture, value, BLOCK);
 }
 
@@ -142,8 +137,9 @@ static void walk_large_type(struct span_walk *walk, const uint8_t *span)
 	if (layout->mspan.large_type == HB_ABSENT || span[layout->mspan.spanclass] != 0)
 		return;
 	uint64_t addr = hb_load_u64(span + layout->mspan.large_type), mask, len;
-	const struct hb_region *region = addr ? hb_snapshot_region(walk->capture->snapshot, addr) : NULL;
-	const uint8_t *type = region && region->in_arenas ? capture_want(walk->capture, addr, HB_TYPE_BYTES) : NULL;
+	if (!hb_snapshot_in_arenas(walk->capture->snapshot, addr))
+		return;
+	const uint8_t *type = capture_want(walk->capture, addr, HB_TYPE_BYTES);
 	if (type && hb_descriptor_mask(layout->minor, type, &mask, &len) && mask - addr == HB_TYPE_BYTES)
 		capture_want(walk->capture, mask, len);
 }

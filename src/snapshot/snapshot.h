@@ -104,6 +104,13 @@ void hb_snapshot_destroyp(struct hb_snapshot **snapshot);
 
 const struct hb_region *hb_snapshot_region(const struct hb_snapshot *snapshot, uint64_t addr);
 
+/* Whether addr is in the Go heap, objects or not. */
+static inline bool hb_snapshot_in_arenas(const struct hb_snapshot *snapshot, uint64_t addr)
+{
+	const struct hb_region *region = hb_snapshot_region(snapshot, addr);
+	return region && region->in_arenas;
+}
+
 /* The len bytes at addr as frozen, or NULL when any of them is outside, unread or lost. Valid until destroy. */
 const void *hb_snapshot_at(const struct hb_snapshot *snapshot, uint64_t addr, uint64_t len);
 
