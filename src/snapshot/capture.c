@@ -182,7 +182,7 @@ static void say_pause(const struct hb_snapshot *snapshot, const struct pause *pa
 	        (double)(pause->resumed - pause->stacks) / 1e6, (double)snapshot->bytes_copied / 1e6);
 }
 
-static struct hb_error *stop_and_freeze(struct capture *capture)
+static struct hb_error *stop_and_read(struct capture *capture)
 {
 	hb_progress_stage("reading", 0);
 	struct pause pause = {.start = hb_now_ns()};
@@ -202,6 +202,24 @@ static struct hb_error *stop_and_freeze(struct capture *capture)
 		err = resumed;
 	else
 		hb_error_destroy(resumed);
+	return err;
+}
+
+/* File descriptors are asked for while the process runs: what is open before and after was open in the stop. */
+static struct hb_error *stop_and_freeze(struct capture *capture)
+{
+	struct hb_fds before = {0}, *fds = &capture->snapshot->fds;
+	bool live = capture->target->kind == HB_TARGET_LIVE;
+	struct hb_error *err = live ? hb_fds_list(capture->target->pid, &before) : NULL;
+	if (!err)
+		err = stop_and_read(capture);
+	if (!err && live)
+		err = hb_fds_list(capture->target->pid, fds);
+	if (!err && live) {
+		hb_fds_keep(fds, &before);
+		err = hb_fds_add_sockets(capture->target->pid, fds);
+	}
+	hb_fds_deinit(&before);
 	return err;
 }
 

@@ -30,6 +30,7 @@ void hb_snapshot_destroy(struct hb_snapshot *snapshot)
 		if (snapshot->files[i].fd >= 0)
 			close(snapshot->files[i].fd);
 	free(snapshot->files);
+	hb_fds_deinit(&snapshot->fds);
 	hb_notes_deinit(&snapshot->notes);
 	hb_arena_deinit(&snapshot->arena);
 	free(snapshot);

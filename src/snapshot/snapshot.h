@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "base/memory.h"
 #include "base/notes.h"
+#include "target/fds.h"
 #include "target/target.h"
 
 enum { HB_PAGE_SHIFT = 12, HB_PAGE_SIZE = 4096 };
@@ -64,6 +65,7 @@ struct hb_snapshot {
 	struct hb_mapping *mappings; /* the target's, as of the capture; paths in arena */
 	size_t nmappings;
 	struct hb_target_memory memory;
+	struct hb_fds fds; /* open before the stop and after it; not known of cores */
 	enum hb_target_kind kind;
 	int pid;
 	const char *name, *exe_path;
