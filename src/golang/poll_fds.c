@@ -69,33 +69,15 @@ static struct hb_error *take(struct reader *reader, const struct shape *shape, c
 	return NULL;
 }
 
-static struct hb_error *take_finalizer(struct reader *reader, const struct hb_span *span, uint64_t special)
+static struct hb_error *take_finalizer(struct reader *reader, const struct hb_span *span, const struct hb_specials *at)
 {
-	uint64_t type, offset;
-	if (!hb_snapshot_u64(reader->go->snapshot, special + reader->go->layout->special_finalizer.ot, &type) ||
-	    !hb_go_special_offset(reader->go, special, &offset) || offset / span->elem_size >= span->nelems)
+	uint64_t type, index = at->offset / span->elem_size;
+	if (at->kind != reader->go->layout->kinds.finalizer || index >= span->nelems ||
+	    !hb_snapshot_u64(reader->go->snapshot, at->addr + reader->go->layout->special_finalizer.ot, &type))
 		return NULL;
 	for (size_t i = 0; i < hb_countof(reader->shapes); i++)
 		if (reader->shapes[i].type && reader->shapes[i].pointer == type)
-			TRY(take(reader, &reader->shapes[i], span,
-			         span->first_slot + (uint32_t)(offset / span->elem_size)));
-	return NULL;
-}
-
-static struct hb_error *take_finalizers(struct reader *reader, const struct hb_span *span)
-{
-	const struct hb_go_layout *layout = reader->go->layout;
-	const struct hb_snapshot *snapshot = reader->go->snapshot;
-	uint64_t special = span->specials;
-	for (uint64_t n = 0; special && n < (uint64_t)span->nelems * 8 + 8; n++) {
-		uint8_t kind;
-		if (!hb_snapshot_u8(snapshot, special + layout->special.kind, &kind))
-			break;
-		if (kind == layout->kinds.finalizer)
-			TRY(take_finalizer(reader, span, special));
-		if (!hb_snapshot_u64(snapshot, special + layout->special.next, &special))
-			break;
-	}
+			TRY(take(reader, &reader->shapes[i], span, span->first_slot + (uint32_t)index));
 	return NULL;
 }
 
@@ -160,11 +142,13 @@ struct hb_error *hb_poll_fds_read(const struct hb_go *go, const struct hb_typing
 	struct reader reader = {.go = go, .typing = typing, .heap = typing->heap, .ret = ret};
 	bool files = find_shape(typing->types, "os.file", "os", HB_POLL_FILE, &reader.shapes[0]);
 	bool connections = find_shape(typing->types, "net.netFD", "net", HB_POLL_CONNECTION, &reader.shapes[1]);
+	struct hb_specials specials = hb_specials(go);
 	for (uint32_t i = 0; (files || connections) && i < reader.heap->nspans; i++) {
 		const struct hb_span *span = &reader.heap->spans[i];
 		if (span->kind == HB_SPAN_NOSCAN)
 			continue;
-		TRY(take_finalizers(&reader, span));
+		for (hb_specials_start(&specials, span); hb_specials_next(&specials);)
+			TRY(take_finalizer(&reader, span, &specials));
 		TRY(take_typed(&reader, span));
 	}
 	drop_duplicates(ret);

@@ -4,5 +4,6 @@ const struct hb_detector *const hb_detectors[] = {
         &hb_detector_sub_slices,
         &hb_detector_timers,
         &hb_detector_contexts,
+        &hb_detector_files,
 };
 const size_t hb_ndetectors = hb_countof(hb_detectors);

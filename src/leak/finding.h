@@ -11,6 +11,8 @@
 #include "golang/typing.h"
 #include "heap/graph.h"
 
+enum { HB_FINDING_FDS = 1000 };
+
 enum hb_verdict { HB_ESTIMATE, HB_LIKELY, HB_PROVEN };
 
 struct hb_finding {
@@ -23,6 +25,7 @@ struct hb_finding {
 	HB_VEC(char *) allocated_at, created_at, blocked_at; /* "func  file:line", innermost first */
 	HB_VEC(char *) evidence;
 	HB_VEC(uint64_t) goroutines; /* ids */
+	HB_VEC(uint64_t) fds;        /* file descriptors, the first HB_FINDING_FDS of them */
 	char *help;                  /* "copy what you keep: heldby explain H301" */
 	char fingerprint[17];        /* 16 hex digits; stable across rebuilds, pods and addresses */
 };

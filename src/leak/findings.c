@@ -23,6 +23,7 @@ void hb_finding_deinit(struct hb_finding *finding)
 	free_strings(finding->blocked_at.data, finding->blocked_at.len);
 	free_strings(finding->evidence.data, finding->evidence.len);
 	hb_vec_deinit(&finding->goroutines);
+	hb_vec_deinit(&finding->fds);
 	*finding = (struct hb_finding){0};
 }
 

@@ -146,6 +146,8 @@ static struct hb_error *run(struct hb_analysis *analysis, struct hb_target *targ
 	TRY(hb_dominator_tree_build(analysis->graph, &analysis->tree));
 	TRY(hb_alloc_sites_read(analysis->go, analysis->heap, &analysis->sites));
 	say_why_no_sites(analysis);
+	TRY(hb_poll_fds_read(analysis->go, analysis->typing, &analysis->poll_fds));
+	TRY(hb_fd_table_build(analysis, &analysis->fds));
 	TRY(find(analysis));
 	LAP(analysis, &lap, rest);
 	say_cost(analysis);
@@ -175,6 +177,8 @@ void hb_analysis_destroy(struct hb_analysis *analysis)
 	if (!analysis)
 		return;
 	hb_findings_deinit(&analysis->findings);
+	hb_fd_table_deinit(&analysis->fds);
+	hb_poll_fds_deinit(&analysis->poll_fds);
 	hb_alloc_sites_destroy(analysis->sites);
 	hb_dominator_tree_destroy(analysis->tree);
 	hb_typing_destroy(analysis->typing);

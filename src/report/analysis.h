@@ -4,10 +4,12 @@
 #include "golang/code.h"
 #include "golang/goroutines.h"
 #include "golang/names.h"
+#include "golang/poll_fds.h"
 #include "golang/profile.h"
 #include "golang/timers.h"
 #include "golang/typing.h"
 #include "heap/graph.h"
+#include "leak/fd_table.h"
 #include "leak/finding.h"
 #include "snapshot/snapshot.h"
 
@@ -34,6 +36,8 @@ struct hb_analysis {
 	struct hb_dominator_tree *tree;
 	struct hb_typing *typing;
 	struct hb_alloc_sites *sites;
+	struct hb_poll_fds poll_fds;
+	struct hb_fd_table fds;
 	struct hb_findings findings;
 	struct {
 		uint64_t capture, runtime, types, code, roots, graph, typing, rest;

@@ -96,6 +96,7 @@ static struct hb_error *build(struct hb_report_builder *builder)
 	TRY(hb_build_types(builder));
 	TRY(hb_build_holders(builder));
 	TRY(hb_build_goroutines(builder));
+	TRY(hb_build_fds(builder));
 	return hb_build_ledger(builder);
 }
 

@@ -25,3 +25,4 @@ struct hb_error *hb_build_ledger(struct hb_report_builder *builder) HB_MUST_CHEC
 struct hb_error *hb_build_holders(struct hb_report_builder *builder) HB_MUST_CHECK;
 struct hb_error *hb_build_types(struct hb_report_builder *builder) HB_MUST_CHECK;
 struct hb_error *hb_build_goroutines(struct hb_report_builder *builder) HB_MUST_CHECK;
+struct hb_error *hb_build_fds(struct hb_report_builder *builder) HB_MUST_CHECK;

@@ -1,5 +1,6 @@
 /* The report for programs: docs/report.schema.json. Changes are additive. */
 #include "report/json_writer.h"
+#include "report/open_files.h"
 #include "report/page.h"
 #include "report/report.h"
 
@@ -115,6 +116,33 @@ static void goroutines(struct hb_json *json, const struct hb_report *report)
 	hb_json_close(json, '}');
 }
 
+static void fds(struct hb_json *json, const struct hb_report_fds *fds)
+{
+	struct hb_fd_count counts[HB_FD_COUNTS];
+	if (!fds->known) {
+		hb_json_null(json, "fds");
+		return;
+	}
+	hb_json_open(json, "fds", '{');
+	hb_json_u64(json, "open", fds->open);
+	if (fds->limit)
+		hb_json_u64(json, "limit", fds->limit);
+	else
+		hb_json_null(json, "limit");
+	hb_json_open(json, "by_kind", '{');
+	for (size_t i = 0, n = hb_fd_counts_by_kind(fds, counts); i < n; i++)
+		hb_json_u64(json, counts[i].key, counts[i].count);
+	hb_json_close(json, '}');
+	hb_json_open(json, "tcp", '{');
+	for (size_t i = 0, n = hb_fd_counts_by_state(fds, counts); i < n; i++)
+		hb_json_u64(json, counts[i].key, counts[i].count);
+	hb_json_close(json, '}');
+	hb_json_u64(json, "of_go", fds->of_go);
+	hb_json_u64(json, "internal", fds->internal);
+	hb_json_u64(json, "unknown", fds->unknown);
+	hb_json_close(json, '}');
+}
+
 static void holder_open(struct hb_json *json, const struct hb_report_holder *holder, unsigned depth)
 {
 	hb_json_open(json, NULL, '{');
@@ -204,7 +232,7 @@ static void finding(struct hb_json *json, const struct hb_finding *finding)
 	hb_json_strings(json, "created_at", finding->created_at.data, finding->created_at.len);
 	hb_json_strings(json, "blocked_at", finding->blocked_at.data, finding->blocked_at.len);
 	ids(json, "goroutines", finding->goroutines.data, finding->goroutines.len);
-	ids(json, "fds", NULL, 0);
+	ids(json, "fds", finding->fds.data, finding->fds.len);
 	hb_json_strings(json, "evidence", finding->evidence.data, finding->evidence.len);
 	hb_json_string(json, "help", text_or_empty(finding->help));
 	hb_json_string(json, "fingerprint", finding->fingerprint);
@@ -224,6 +252,7 @@ struct hb_error *hb_render_json(const struct hb_report *report, const struct hb_
 	coverage(&json, report);
 	ledger(&json, &report->ledger);
 	goroutines(&json, report);
+	fds(&json, &report->fds);
 	holders(&json, report);
 	types(&json, report);
 	hb_json_open(&json, "findings", '[');

@@ -41,6 +41,15 @@ struct hb_report_goroutines {
 	uint64_t retained_bytes; /* heap */
 	uint64_t stack_bytes;    /* their stacks, which are not part of the heap */
 };
+struct hb_report_fds { /* what is open */
+	bool known;    /* not of cores */
+	uint64_t open, limit;
+	uint64_t by_kind[HB_FD_KINDS];
+	uint64_t listening, established, close_wait, other_tcp;
+	uint64_t of_go;    /* an os.File or a connection of package net stands for them */
+	uint64_t internal; /* the network poller's, and pipes of the process to itself */
+	uint64_t unknown;  /* opened by C code or through package syscall */
+};
 struct hb_ledger { /* bytes; the parts sum to rss */
 	uint64_t rss, live_heap, free_heap, stacks, c_heap, runtime, files, other;
 };
@@ -59,6 +68,7 @@ struct hb_report {
 	size_t ngoroutines;
 	uint64_t goroutines_total; /* without the runtime's own: equals runtime.NumGoroutine() */
 	uint64_t by_status[16];
+	struct hb_report_fds fds;
 	struct hb_arena arena; /* all strings and arrays above */
 };
 struct hb_error *hb_report_build(const struct hb_analysis *analysis, struct hb_report **ret) HB_MUST_CHECK;

@@ -1,4 +1,5 @@
 /* The report for a person: docs/report.md. Names first, addresses never. */
+#include "report/open_files.h"
 #include "report/page.h"
 #include "report/report.h"
 
@@ -614,6 +615,51 @@ static void goroutines(struct text *text)
 	omitted(text, n, report->ngoroutines, 20);
 }
 
+/* --- What is open ---------------------------------------------------------------------------------------------------- */
+
+static void put_counts(struct text *text, const struct hb_fd_count *counts, size_t n, const char *before,
+                       const char *after)
+{
+	const char *separator = before;
+	for (size_t i = 0; i < n; i++) {
+		char number[NUMBER];
+		if (!counts[i].count)
+			continue;
+		hb_format_count(counts[i].count, number, sizeof(number));
+		hb_page_printf(&text->page, HB_PLAIN, "%s%s %s", separator, number,
+		               counts[i].count == 1 ? counts[i].one : counts[i].many);
+		separator = ", ";
+	}
+	if (separator != before)
+		hb_page_put(&text->page, HB_PLAIN, after);
+}
+
+static void fds(struct text *text)
+{
+	const struct hb_report_fds *fds = &text->report->fds;
+	struct hb_page_writer *page = &text->page;
+	struct hb_fd_count kinds[HB_FD_COUNTS], states[HB_FD_COUNTS];
+	char open[NUMBER], limit[NUMBER], remark[3 * NUMBER];
+	if (!fds->known)
+		return;
+	hb_format_count(fds->open, open, sizeof(open));
+	hb_format_count(fds->limit, limit, sizeof(limit));
+	snprintf(remark, sizeof(remark), fds->limit ? "%s, at most %s" : "%s", open, limit);
+	heading(text, "Open files", remark);
+	hb_page_to(page, 4);
+	put_counts(text, kinds, hb_fd_counts_by_kind(fds, kinds), "", "");
+	put_counts(text, states, hb_fd_counts_by_state(fds, states), "   TCP: ", "");
+	hb_page_newline(page);
+	if (!fds->unknown)
+		return;
+	hb_format_count(fds->unknown, open, sizeof(open));
+	hb_page_to(page, 4);
+	hb_page_printf(page, HB_PLAIN,
+	               "%s of them no os.File or connection stands for: opened by C code, or through package syscall",
+	               open);
+	hb_page_newline(page);
+}
+
 /* --- The last line ---------------------------------------------------------------------------------------------------
  */
 
@@ -695,6 +741,7 @@ struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_
 	holders(&text);
 	types(&text);
 	goroutines(&text);
+	fds(&text);
 	closing(&text);
 	return hb_page_finish(&text.page);
 }
