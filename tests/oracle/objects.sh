@@ -86,14 +86,16 @@ look() { # HOW PROGRAM [ARG...]
 	return "$status"
 }
 
+comparing=() # options of compare
+
 # examine NAME HOW PROGRAM [ARG...]: looks, compares and reports. AGAIN is the command that does it again, for whoever reads
 # of a failure; KEEP=DIR keeps the files of the last case of each way to look, VERBOSE=1 shows what was compared.
 examine() {
-	local name=$1 how=$2 options=() again=${AGAIN:+; again: $AGAIN}
+	local name=$1 how=$2 options=("${comparing[@]}") again=${AGAIN:+; again: $AGAIN}
 	shift 2
 	case $how in
-	unswept) options=(-values=false) ;;
-	in_* | before_*) options=(-collecting) ;;
+	unswept) options+=(-values=false) ;;
+	in_* | before_*) options+=(-collecting) ;;
 	esac
 	if look "$how" "$@" >look.log 2>&1; then
 		if "$compare" "${options[@]}" facts before after collected types >compared; then

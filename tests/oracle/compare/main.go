@@ -27,6 +27,8 @@ type verdict struct {
 	values bool
 	// The collector was at work when heldby looked: its own goroutines have moved, and their structs with them.
 	collecting bool
+	// A timer of the runtime expires all the time: where processors keep their timers changes meanwhile, and may change back.
+	ticking bool
 	collectors map[uint64]bool // addresses of their g
 	count      map[string]int
 	examples   map[string][]string
@@ -50,9 +52,10 @@ func fatal(err error) {
 func main() {
 	values := flag.Bool("values", true, "compare the pointers' values, too: off when nothing says which have changed")
 	collecting := flag.Bool("collecting", false, "the collector was at work when heldby looked: leave its own goroutines out")
+	ticking := flag.Bool("ticking", false, "a timer of the runtime's own expires all the time: leave out where timers are kept")
 	flag.Parse()
 	if flag.NArg() != 5 {
-		fmt.Fprintln(os.Stderr, "usage: compare [-values=false] [-collecting] FACTS BEFORE AFTER COLLECTED TYPES")
+		fmt.Fprintln(os.Stderr, "usage: compare [-values=false] [-collecting] [-ticking] FACTS BEFORE AFTER COLLECTED TYPES")
 		os.Exit(2)
 	}
 	facts, err := readFacts(flag.Arg(0))
@@ -63,7 +66,7 @@ func main() {
 		fatal(err)
 		dropTails(facts, dumps[i])
 	}
-	v := &verdict{*values, *collecting, map[uint64]bool{}, map[string]int{}, map[string][]string{}, map[string]int{}}
+	v := &verdict{*values, *collecting, *ticking, map[uint64]bool{}, map[string]int{}, map[string][]string{}, map[string]int{}}
 	for _, g := range dumps[1].goroutines {
 		v.collectors[g.g] = g.system && v.collecting
 	}
@@ -219,6 +222,8 @@ func compareWords(v *verdict, addr uint64, f *found, before, after *object) {
 			v.agreed["words of threads that changed and changed back"]++
 		} else if f.values[i] != now && v.collectors[addr] {
 			v.agreed["words of the collector's goroutines that changed and changed back"]++
+		} else if f.values[i] != now && v.ticking && keepsTimers[f.what[:strings.IndexByte(f.what+" ", ' ')]] {
+			v.agreed["words of timers that changed and changed back"]++
 		} else if f.values[i] != now {
 			v.differ("a pointer's value differs", "%x+%d: %x, the runtime says %x: %s", addr, offset, f.values[i], now,
 				f.what)
@@ -227,6 +232,9 @@ func compareWords(v *verdict, addr uint64, f *found, before, after *object) {
 		}
 	}
 }
+
+// keepsTimers: what a p keeps its timers in (runtime/time.go, 1.18-1.22 and later), and the timers, which say where they are.
+var keepsTimers = map[string]bool{"[]*runtime.timer": true, "[]runtime.timerWhen": true, "runtime.timer": true}
 
 // without returns at most eight of a's elements that b lacks. Both are sorted.
 func without(a, b []uint64) (rest []uint64) {

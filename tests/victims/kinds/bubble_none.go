@@ -1,4 +1,4 @@
-//go:build !goexperiment.synctest
+//go:build !go1.25 && !goexperiment.synctest
 
 package main
 

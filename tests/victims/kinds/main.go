@@ -23,6 +23,7 @@ func main() {
 	grow := flag.Int("grow", 0, "hold this many more objects, so that an examination takes a while")
 	spread := flag.Bool("spread", false, "fill one arena of the heap after the other, so that what is held lies in several")
 	part := flag.String("plugin", "", "load this plugin, which holds things of its own")
+	observed := flag.Bool("observed", false, "leave the tracer and the profiler on")
 	flag.Parse()
 	// Linking MemProfile keeps the runtime's allocation profile on.
 	runtime.MemProfileRate = 4096
@@ -45,6 +46,10 @@ func main() {
 	truth.WaitParked()
 	if *queued {
 		queueFinalizers()
+	}
+	if *observed {
+		observe()
+		truth.WaitParked()
 	}
 	control.AfterGC = fillPool
 	control.Serve("kinds", append(arenaCommands, truth.Commands...)...)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"runtime"
 	"runtime/pprof"
@@ -20,6 +21,38 @@ func holdObserved() {
 	if pprof.StartCPUProfile(io.Discard) == nil {
 		pprof.StopCPUProfile()
 	}
+}
+
+// stuck takes the head of a trace and nothing else: who writes to it waits.
+type stuck struct {
+	called chan bool
+	never  chan *node
+}
+
+func (s stuck) Write(data []byte) (int, error) {
+	if len(data) > len("go 1.18 trace\x00\x00\x00") {
+		held := chain(2, "held by a writer")
+		close(s.called)
+		n := <-s.never
+		n.id += held.id
+	}
+	return len(data), nil
+}
+
+// observe leaves the tracer and the profiler of processor time on. Nobody reads what they say, so that nothing more happens
+// once there is something to read: from Go 1.22 on the tracer begins a new generation each second (each millisecond with
+// GODEBUG=traceadvanceperiod=1000000), until it has to wait for its reader; before, it says nothing until it has much to say.
+func observe() {
+	writer := stuck{make(chan bool), make(chan *node)}
+	nevers = append(nevers, writer.never)
+	if err := trace.Start(writer); err != nil {
+		panic(err)
+	}
+	var minor int
+	if fmt.Sscanf(runtime.Version(), "go1.%d", &minor); minor >= 22 {
+		<-writer.called
+	}
+	runtime.SetCPUProfileRate(100)
 }
 
 func parkObserved() {
