@@ -466,24 +466,64 @@ static bool has_go_note(struct hb_bytes notes)
 	return false;
 }
 
-bool hb_elf_is_made_by_go(bool (*read)(void *ctx, uint64_t offset, void *to, size_t len), void *ctx)
-{
-	enum { MAX_HEADERS = 256, MAX_NOTES = 4096 };
+struct file_head {
+	bool (*read)(void *ctx, uint64_t offset, void *to, size_t len);
+	void *ctx;
 	Elf64_Ehdr header;
+};
+
+enum { MAX_HEADERS = 256, MAX_NOTES = 4096, MAX_NAMES = 4096 };
+
+static bool read_entry(const struct file_head *file, uint64_t table, unsigned i, void *to, size_t size)
+{
+	uint64_t at;
+	return !hb_add_overflows(table, (uint64_t)i * size, &at) && file->read(file->ctx, at, to, size);
+}
+
+static bool has_go_notes(const struct file_head *file)
+{
 	Elf64_Phdr segment;
 	uint8_t notes[MAX_NOTES];
-	if (!read(ctx, 0, &header, sizeof(header)) || memcmp(header.e_ident, ELFMAG, SELFMAG) ||
-	    header.e_ident[EI_CLASS] != ELFCLASS64)
-		return false;
-	for (unsigned i = 0; i < header.e_phnum && i < MAX_HEADERS; i++) {
-		uint64_t at;
-		if (hb_add_overflows(header.e_phoff, (uint64_t)i * sizeof(segment), &at) ||
-		    !read(ctx, at, &segment, sizeof(segment)))
+	for (unsigned i = 0; i < file->header.e_phnum && i < MAX_HEADERS; i++) {
+		if (!read_entry(file, file->header.e_phoff, i, &segment, sizeof(segment)))
 			return false;
 		size_t len = (size_t)hb_min(segment.p_filesz, (uint64_t)MAX_NOTES);
-		if (segment.p_type == PT_NOTE && read(ctx, segment.p_offset, notes, len) &&
+		if (segment.p_type == PT_NOTE && file->read(file->ctx, segment.p_offset, notes, len) &&
 		    has_go_note((struct hb_bytes){notes, len}))
 			return true;
 	}
 	return false;
+}
+
+/* The section of variables that are no pointers (cmd/link/internal/ld/data.go, 1.18-1.27), which no other language has. */
+static bool has_go_section(const struct file_head *file)
+{
+	static const char wanted[] = ".noptrdata";
+	Elf64_Shdr section;
+	char names[MAX_NAMES];
+	if (file->header.e_shstrndx >= file->header.e_shnum ||
+	    !read_entry(file, file->header.e_shoff, file->header.e_shstrndx, &section, sizeof(section)))
+		return false;
+	size_t len = (size_t)hb_min(section.sh_size, (uint64_t)MAX_NAMES);
+	if (!file->read(file->ctx, section.sh_offset, names, len))
+		return false;
+	for (unsigned i = 0; i < file->header.e_shnum && i < MAX_HEADERS; i++) {
+		if (!read_entry(file, file->header.e_shoff, i, &section, sizeof(section)))
+			return false;
+		if (section.sh_name < len && len - section.sh_name >= sizeof(wanted) &&
+		    !memcmp(names + section.sh_name, wanted, sizeof(wanted)))
+			return true;
+	}
+	return false;
+}
+
+bool hb_elf_is_made_by_go(bool (*read)(void *ctx, uint64_t offset, void *to, size_t len), void *ctx)
+{
+	struct file_head file = {.read = read, .ctx = ctx};
+	const Elf64_Ehdr *header = &file.header;
+	if (!read(ctx, 0, &file.header, sizeof(file.header)) || memcmp(header->e_ident, ELFMAG, SELFMAG) != 0 ||
+	    header->e_ident[EI_CLASS] != ELFCLASS64)
+		return false;
+	/* Who builds with -ldflags=-buildid= has a library without the note. */
+	return has_go_notes(&file) || has_go_section(&file);
 }

@@ -8,8 +8,8 @@
 
 #include <stdint.h>
 
-/* Whether it is an ELF file with a note of Go's linker, which every program, library and plugin has. read: len bytes at an offset
- * of the file; false when they are not there. */
+/* Whether it is an ELF file with a note of Go's linker, or with its section, which programs, libraries and plugins have. read: len
+ * bytes at an offset of the file; false when they are not there. */
 bool hb_elf_is_made_by_go(bool (*read)(void *ctx, uint64_t offset, void *to, size_t len), void *ctx);
 
 struct hb_elf_image;

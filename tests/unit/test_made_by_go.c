@@ -53,6 +53,22 @@ static struct file make_file(bool go)
 	return file;
 }
 
+/* Two sections: their names, at 5000, and one of this name. */
+static struct file make_sections(const char *name)
+{
+	struct file file = make_file(false);
+	Elf64_Ehdr header;
+	memcpy(&header, file.bytes, sizeof(header));
+	header.e_shoff = 6000;
+	header.e_shnum = 2;
+	Elf64_Shdr sections[2] = {{.sh_name = 0, .sh_offset = 5000, .sh_size = 40}, {.sh_name = 10}};
+	memcpy(file.bytes + 5000, ".shstrtab", sizeof(".shstrtab"));
+	memcpy(file.bytes + 5010, name, strlen(name) + 1);
+	memcpy(file.bytes, &header, sizeof(header));
+	memcpy(file.bytes + 6000, sections, sizeof(sections));
+	return file;
+}
+
 static bool is_made_by_go(struct file file)
 {
 	return hb_elf_is_made_by_go(read_file, &file);
@@ -62,6 +78,36 @@ static void test_notes(void **state)
 {
 	assert_true(is_made_by_go(make_file(true)));
 	assert_false(is_made_by_go(make_file(false)));
+	(void)state;
+}
+
+static void test_sections(void **state)
+{
+	const size_t names = 6000 + offsetof(Elf64_Shdr, sh_size), name = 6000 + sizeof(Elf64_Shdr);
+	const size_t shoff = offsetof(Elf64_Ehdr, e_shoff), shnum = offsetof(Elf64_Ehdr, e_shnum);
+	assert_true(is_made_by_go(make_sections(".noptrdata")));
+	assert_false(is_made_by_go(make_sections(".noptrdatas")));
+	assert_false(is_made_by_go(make_sections("noptrdata")));
+	struct file file = make_sections(".noptrdata");
+	const uint16_t none = 0, many = UINT16_MAX;
+	memcpy(file.bytes + shnum, &none, 2);
+	assert_false(is_made_by_go(file));
+	memcpy(file.bytes + shnum, &many, 2); /* more than there are */
+	assert_true(is_made_by_go(file));
+	for (uint64_t size = 0; size < 21; size++) { /* the name is cut off */
+		file = make_sections(".noptrdata");
+		memcpy(file.bytes + names, &size, 8);
+		assert_false(is_made_by_go(file));
+	}
+	for (uint64_t lie = 8192 - 60; lie; lie <<= 1) {
+		const uint32_t at = (uint32_t)lie;
+		file = make_sections(".noptrdata");
+		memcpy(file.bytes + shoff, &lie, 8);
+		assert_false(is_made_by_go(file));
+		file = make_sections(".noptrdata");
+		memcpy(file.bytes + name, &at, 4);
+		assert_false(is_made_by_go(file));
+	}
 	(void)state;
 }
 
@@ -111,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(test_notes),
+	        cmocka_unit_test(test_sections),
 	        cmocka_unit_test(test_lies),
 	        cmocka_unit_test(test_many_headers),
 	};
