@@ -10,6 +10,7 @@
 #       a flag of go build           -race, -asan, -msan
 #       how the program is linked    stripped, external, c-archive, c-shared, plugin, linkshared
 #       a setting of the process     GODEBUG=madvdontneed=1, GOMAXPROCS=64 …
+#       what goes on in it           observed (the tracer and the profiler are on)
 #       where its heap may not be    far (arenas lie a terabyte apart), down (wherever the system has room, downwards)
 #       a way to look (objects.sh)   unswept, in_mark, in_sweep, from_core, from_snapshot …
 . "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
@@ -96,15 +97,16 @@ names_of_plugin() { # FACTS: the plugin's globals have names
 	done
 }
 
-# parse VERSION/PARTS: sets version, experiments, flags, link, settings, how, arguments and cgo.
+# parse VERSION/PARTS: sets version, experiments, flags, link, settings, how, arguments, cgo and comparing.
 parse() {
 	local part parts
-	version=${1%%/*} experiments='' flags=() link='' settings=() how=at_rest arguments=() cgo=0
+	version=${1%%/*} experiments='' flags=() link='' settings=() how=at_rest arguments=() cgo=0 comparing=()
 	IFS=+ read -ra parts <<<"${1#*/}"
 	for part in "${parts[@]}"; do
 		case $part in
 		-msan) flags+=("$part") cgo=1 CC=clang-16 ;;
 		-asan) flags+=("$part") cgo=1 settings+=(ASAN_OPTIONS=detect_leaks=0) ;;
+		-ldflags=*) flags+=("$part") ;;
 		-*) flags+=("$part") cgo=1 ;;
 		stripped) flags+=(-ldflags='-s -w') ;;
 		external) flags+=(-ldflags=-linkmode=external) cgo=1 ;;
@@ -112,6 +114,7 @@ parse() {
 		far) settings+=("RESERVE=c004000000-c008000000 1c004000000-1c008000000") ;;&
 		down) settings+=("RESERVE=$(hints 128)") ;;&
 		far | down) settings+=("LD_PRELOAD=$WORK/reserve.so") arguments+=(-spread) cgo=1 ;;
+		observed) arguments+=(-observed) settings+=(GODEBUG=traceadvanceperiod=1000000) comparing=(-ticking) ;;
 		*=*) settings+=("$part") ;;
 		unswept | in_* | before_* | from_*) how=$part ;;
 		*) experiments+=${experiments:+,}$part ;;
@@ -164,6 +167,14 @@ refuses() { # NAME REGEX PROGRAM [ARG...]
 	stop victim
 }
 
+refused_sbrk() { # VERSION
+	if go_build "$1" "$victims/tiny" "$WORK/tiny"; then
+		refuses "builds $1/GODEBUG=sbrk=1 is refused" 'outside the Go heap.*sbrk' env GODEBUG=sbrk=1 ./tiny
+	else
+		not_ok "builds $1/GODEBUG=sbrk=1 is refused" 'the victim does not build'
+	fi
+}
+
 refused() {
 	local version=1.26.8
 	if GOEXPERIMENT=staticlockranking go_build $version "$victims/tiny" "$WORK/tiny"; then
@@ -171,11 +182,12 @@ refused() {
 	else
 		not_ok "builds $version/staticlockranking is refused" 'the victim does not build'
 	fi
-	version=1.24.10
-	if go_build $version "$victims/tiny" "$WORK/tiny"; then
-		refuses "builds $version/GODEBUG=sbrk=1 is refused" 'outside the Go heap.*sbrk' env GODEBUG=sbrk=1 ./tiny
+	if [[ -n ${FULL:-} ]]; then
+		for version in $(go_versions); do
+			refused_sbrk "$version"
+		done
 	else
-		not_ok "builds $version/GODEBUG=sbrk=1 is refused" 'the victim does not build'
+		refused_sbrk 1.24.10
 	fi
 }
 
@@ -217,11 +229,12 @@ changed=(
 	{1.18.10,1.27.3}/c-shared
 	1.27.3/c-shared+{from_core,from_snapshot}
 	{1.18.10,1.26.8}/plugin
-	1.26.8/plugin+{from_core,from_snapshot}
+	1.26.8/plugin+{from_core,from_snapshot,-ldflags=-buildid=}
 	1.26.8/c-archive
 	1.25.5/{far,down}
 	1.26.8/GODEBUG={madvdontneed=1,clobberfree=1,gccheckmark=1,memprofilerate=1}
 	1.21.13/GODEBUG=madvdontneed=0+GOMAXPROCS=64
+	{1.21.13,1.27.3}/observed
 )
 
 every() {
@@ -229,7 +242,7 @@ every() {
 	for version in $(go_versions); do
 		for part in -race -asan -msan external c-archive c-shared plugin linkshared GODEBUG={madvdontneed=0,madvdontneed=1} \
 			GODEBUG={clobberfree=1,gccheckmark=1,memprofilerate=1,disablethp=1,asyncpreemptoff=1,tracebackancestors=9} \
-			GOGC=off GOMEMLIMIT=64MiB GOMAXPROCS=64; do
+			GOGC=off GOMEMLIMIT=64MiB GOMAXPROCS=64 observed{,+from_core} {c-shared,plugin}+-ldflags=-buildid=; do
 			echo "$version/$part"
 		done
 		case $version in
@@ -237,6 +250,7 @@ every() {
 		esac
 		case $version in
 		1.1[89].* | 1.2[0-5].*) echo "$version"/{far,down} ;;
+		*) echo "$version"/norandomizedheapbase64+{far,down} ;;
 		esac
 	done
 	echo 1.18.10/nopacerredesign 1.{18.10,27.3}/noregabiargs+noregabiwrappers 1.{20.14,21.13,22.12}/pagetrace
