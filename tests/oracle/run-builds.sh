@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154 # oracle: objects.sh
-# test: timeout=900
+# test: timeout=1500
 # The comparison of run-objects.sh for programs that are built, linked or set up in unusual ways.
 #
 # usage: [FULL=1] tests/oracle/run-builds.sh [VERSION/PART[+PART]...]...   without arguments: what changed something, where it
-#        changed it; FULL=1: everything on every version as well, which takes an hour
+#        changed it; FULL=1: everything on every version as well, which takes half an hour
 #
 # PART: an experiment                nogreenteagc, arenas …
 #       a flag of go build           -race, -asan, -msan
@@ -230,7 +230,7 @@ changed=(
 	1.27.3/c-shared+{from_core,from_snapshot}
 	{1.18.10,1.26.8}/plugin
 	1.26.8/plugin+{from_core,from_snapshot,-ldflags=-buildid=}
-	1.26.8/c-archive
+	1.26.8/{c-archive,linkshared}
 	1.25.5/{far,down}
 	1.26.8/GODEBUG={madvdontneed=1,clobberfree=1,gccheckmark=1,memprofilerate=1}
 	1.21.13/GODEBUG=madvdontneed=0+GOMAXPROCS=64
