@@ -18,7 +18,7 @@ _heldby_targets() { # PREFIX: pids and names of processes
 _heldby() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	local common='--debug-file --color --quiet --verbose --help' capture='--max-pause --capture --output'
-	local report="$common $capture --format --top --show-data"
+	local report="$common $capture --format --top --show-data --wait"
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
@@ -47,7 +47,7 @@ _heldby() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
 		return
 		;;
-	--top | --max-pause)
+	--top | --max-pause | --wait)
 		return
 		;;
 	-o | --output | --debug-file)

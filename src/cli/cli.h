@@ -14,6 +14,7 @@ enum hb_option_id {
 	HB_OPTION_OUTPUT,
 	HB_OPTION_TOP,
 	HB_OPTION_MAX_PAUSE,
+	HB_OPTION_WAIT,
 	HB_OPTION_CAPTURE,
 	HB_OPTION_SHOW_DATA,
 	HB_OPTION_DEBUG_FILE,
@@ -40,6 +41,7 @@ struct hb_command_line {
 	const char *output;    /* NULL: stdout */
 	unsigned top;          /* 0: default */
 	uint64_t max_pause_ns; /* 0: default */
+	uint64_t wait_ns;      /* 0: one look */
 	const char *debug_file;
 };
 

@@ -1,6 +1,7 @@
 /* The options of all commands, and the parser of command lines. */
 #include "cli/options.h"
 #include "base/memory.h"
+#include "cli/limits.h"
 
 #include <errno.h>
 #include <math.h>
@@ -11,6 +12,7 @@ const struct hb_option hb_options_table[] = {
         {HB_OPTION_OUTPUT, 'o', "output", "FILE", "write to FILE instead of standard output"},
         {HB_OPTION_TOP, 0, "top", "N", "rows of each list"},
         {HB_OPTION_MAX_PAUSE, 0, "max-pause", "TIME", "refuse a longer pause (50ms if not given)"},
+        {HB_OPTION_WAIT, 0, "wait", "TIME", "look again until then: what only grows? (20s)"},
         {HB_OPTION_CAPTURE, 0, "capture", "HOW", "auto (default) or copy: read memory while stopped"},
         {HB_OPTION_SHOW_DATA, 0, "show-data", NULL, "show contents of the heap; they may be secrets"},
         {HB_OPTION_DEBUG_FILE, 0, "debug-file", "FILE", "debug information split from the executable"},
@@ -114,6 +116,12 @@ static struct hb_error *take_value(struct hb_command_line *line, const struct hb
 		if (!hb_duration_parse(value, &line->max_pause_ns))
 			return hb_error_create(HB_ERR_USAGE, "--max-pause '%s' is not a duration such as 50ms or 2s",
 			                       value);
+		return NULL;
+	case HB_OPTION_WAIT:
+		if (!hb_duration_parse(value, &line->wait_ns) || line->wait_ns < HB_LEAST_WAIT_NS ||
+		    line->wait_ns > HB_MOST_WAIT_NS)
+			return hb_error_create(HB_ERR_USAGE,
+			                       "--wait '%s' is not a duration from 1s to 60m, such as 20s", value);
 		return NULL;
 	case HB_OPTION_DEBUG_FILE:
 		line->debug_file = value;

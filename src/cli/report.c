@@ -62,8 +62,12 @@ struct hb_error *hb_command_report(const struct hb_command_line *line, int *stat
 	        .show_data = line->seen & HB_OPTION_BIT(SHOW_DATA),
 	        .top = line->top,
 	        .debug_file = line->debug_file,
+	        .wait_ns = line->wait_ns,
 	};
 	TRY(open_target(line, &target));
+	if (line->wait_ns && target->kind == HB_TARGET_CORE)
+		return hb_error_create(HB_ERR_USAGE, "'%s' is a core: it shows one moment, and --wait needs several",
+		                       line->target);
 	TRY(hb_analyse(target, &options, &analysis));
 	hb_progress_stage("reporting", 0);
 	struct hb_report *report;

@@ -60,3 +60,8 @@ void hb_typing_edge_name(const struct hb_typing *typing, uint32_t slot, uint64_t
 /* Dense class ids for histograms: class_of[slot] (0 = untyped), names[class]. Objects of n elements of T are "[]T". */
 struct hb_error *hb_typing_classes(const struct hb_typing *typing, struct hb_arena *arena, uint32_t **class_of,
                                    const char *const **names, uint32_t *nclasses) HB_MUST_CHECK;
+
+/* The map type of an object that is the header of a map; the element type of one that is a channel. 0: it is none, or
+ * nobody knows. */
+uint32_t hb_typing_map_of(const struct hb_typing *typing, uint32_t slot);
+uint32_t hb_typing_channel_of(const struct hb_typing *typing, uint32_t slot);

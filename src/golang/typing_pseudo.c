@@ -29,6 +29,7 @@ static void make_map(struct hb_typer *typer, struct pseudo *pseudo, uint32_t map
 	const struct hb_type *real = &typer->types->list[map];
 	pseudo->type.name = map ? real->name : "map";
 	pseudo->type.pkg_path = real->pkg_path;
+	pseudo->type.elem = map;
 	if (!map) { /* of unknown keys and values */
 		pseudo->type.size = 8;
 		return;
@@ -106,6 +107,7 @@ static void make_channel(struct hb_typer *typer, struct pseudo *pseudo, uint32_t
 	enum hb_step_kind queued = sudog ? HB_STEP_POINTER : 0;
 	pseudo->type.name = hb_arena_printf(&typer->types->arena, "chan %s", typer->types->list[elem].name);
 	pseudo->type.size = layout->hchan.size;
+	pseudo->type.elem = elem;
 	add(pseudo, HB_STEP_BUFFER, layout->hchan.buf, elem);
 	add(pseudo, 0, layout->hchan.elemtype, 0);
 	if (layout->hchan.timer != HB_ABSENT)
@@ -153,6 +155,7 @@ static bool make(struct hb_typer *typer, enum hb_role role, uint32_t real, struc
 	case HB_ROLE_CHAN_INLINE:
 		pseudo->type.name = hb_arena_printf(&typer->types->arena, "chan %s", typer->types->list[real].name);
 		pseudo->type.size = layout->hchan.size;
+		pseudo->type.elem = real;
 		break;
 	case HB_ROLE_STRING:
 	case HB_ROLE_TINY:
@@ -264,4 +267,25 @@ uint32_t hb_typer_pseudo(struct hb_typer *typer, enum hb_role role, uint32_t rea
 	/* Making one may have made another and moved the table. */
 	*find(typer, key, &known) = made;
 	return made;
+}
+
+/* --- Back from the pseudo type to what it stands for ------------------------------------------------------------- */
+
+static uint32_t real_type(const struct hb_typing *typing, uint32_t slot, enum hb_role role, enum hb_role or)
+{
+	uint32_t type = typing->type_of[slot];
+	if (!type || type >= typing->extra->nroles ||
+	    (typing->extra->roles[type] != role && typing->extra->roles[type] != or))
+		return 0;
+	return typing->types->list[type].elem;
+}
+
+uint32_t hb_typing_map_of(const struct hb_typing *typing, uint32_t slot)
+{
+	return real_type(typing, slot, HB_ROLE_MAP, HB_ROLE_MAP);
+}
+
+uint32_t hb_typing_channel_of(const struct hb_typing *typing, uint32_t slot)
+{
+	return real_type(typing, slot, HB_ROLE_CHAN, HB_ROLE_CHAN_INLINE);
 }

@@ -184,20 +184,24 @@ static struct hb_error *add_steps(const struct hb_analysis *analysis, const stru
 	return NULL;
 }
 
-struct hb_error *hb_trail_path(const struct hb_analysis *analysis, uint32_t slot, uint64_t offset, const char *last,
-                               struct hb_finding *finding)
+struct hb_error *hb_trail_object(const struct hb_analysis *analysis, uint32_t slot, struct hb_finding *finding)
 {
 	struct trail trail = {0};
 	uint32_t root = HB_ROOT_NONE;
-	char edge[MAX_NAME];
 	struct hb_error *err = climb(analysis, slot, &trail, &root);
 	if (!err && trail.slots.len && root != HB_ROOT_NONE)
 		err = first_step(analysis, root, trail.slots.data[trail.slots.len - 1], finding);
 	if (!err && trail.slots.len)
 		err = add_steps(analysis, &trail, finding);
 	hb_vec_deinit(&trail.slots);
-	if (err)
-		return err;
+	return err;
+}
+
+struct hb_error *hb_trail_path(const struct hb_analysis *analysis, uint32_t slot, uint64_t offset, const char *last,
+                               struct hb_finding *finding)
+{
+	char edge[MAX_NAME];
+	TRY(hb_trail_object(analysis, slot, finding));
 	hb_typing_edge_name(analysis->typing, slot, offset, edge, sizeof(edge));
 	return add_step(finding, edge, last);
 }

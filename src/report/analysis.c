@@ -4,6 +4,7 @@
 #include "golang/go_roots.h"
 #include "golang/newer.h"
 #include "golang/spans.h"
+#include "growth/growth.h"
 #include "snapshot/capture.h"
 
 #include <string.h>
@@ -103,14 +104,14 @@ static void say_why_no_sites(struct hb_analysis *analysis)
 		                                         "when it imports runtime/pprof or net/http/pprof)");
 }
 
-static struct hb_error *find(struct hb_analysis *analysis)
+static struct hb_error *find(struct hb_analysis *analysis, bool memory_is_missing)
 {
 	for (size_t i = 0; i < hb_ndetectors; i++)
 		TRY(hb_detectors[i]->run(analysis, &analysis->findings));
 	for (size_t i = 0; i < analysis->findings.list.len; i++) {
 		struct hb_finding *finding = &analysis->findings.list.data[i];
 		/* What a version that nobody has read may keep alive is not known, nor what memory that is missing does. */
-		if (analysis->go->newer || analysis->snapshot->notes.partial)
+		if (analysis->go->newer || memory_is_missing)
 			finding->verdict = hb_min(finding->verdict, HB_LIKELY);
 		hb_finding_fingerprint(finding);
 	}
@@ -148,7 +149,10 @@ static struct hb_error *run(struct hb_analysis *analysis, struct hb_target *targ
 	say_why_no_sites(analysis);
 	TRY(hb_poll_fds_read(analysis->go, analysis->typing, &analysis->poll_fds));
 	TRY(hb_fd_table_build(analysis, &analysis->fds));
-	TRY(find(analysis));
+	bool memory_is_missing = analysis->snapshot->notes.partial; /* a look that fails later misses none */
+	if (analysis->options.wait_ns && target->kind == HB_TARGET_LIVE)
+		TRY(hb_growth_observe(analysis, target, analysis->options.wait_ns, &analysis->growth));
+	TRY(find(analysis, memory_is_missing));
 	LAP(analysis, &lap, rest);
 	say_cost(analysis);
 	return NULL;
@@ -179,6 +183,7 @@ void hb_analysis_destroy(struct hb_analysis *analysis)
 	hb_findings_deinit(&analysis->findings);
 	hb_fd_table_deinit(&analysis->fds);
 	hb_poll_fds_deinit(&analysis->poll_fds);
+	hb_growth_destroy(analysis->growth);
 	hb_alloc_sites_destroy(analysis->sites);
 	hb_dominator_tree_destroy(analysis->tree);
 	hb_typing_destroy(analysis->typing);

@@ -19,7 +19,10 @@ struct hb_options {
 	bool show_data;         /* keys and string contents may be shown */
 	unsigned top;           /* rows of each list; 0 = default */
 	const char *debug_file; /* separate debug info, NULL none */
+	uint64_t wait_ns;       /* look twice more, in a window of that length; 0: one look */
 };
+
+struct hb_growth; /* growth/growth.h */
 
 struct hb_analysis {
 	struct hb_options options;
@@ -38,6 +41,7 @@ struct hb_analysis {
 	struct hb_alloc_sites *sites;
 	struct hb_poll_fds poll_fds;
 	struct hb_fd_table fds;
+	struct hb_growth *growth; /* what later looks saw; NULL: there were none */
 	struct hb_findings findings;
 	struct {
 		uint64_t capture, runtime, types, code, roots, graph, typing, rest;

@@ -1,4 +1,5 @@
 /* The report for programs: docs/report.schema.json. Changes are additive. */
+#include "growth/growth.h"
 #include "report/json_writer.h"
 #include "report/open_files.h"
 #include "report/page.h"
@@ -39,6 +40,23 @@ static void capture(struct hb_json *json, const struct hb_snapshot *snapshot)
 	hb_json_u64(json, "bytes_copied", snapshot->bytes_copied);
 	hb_json_bool(json, "partial", snapshot->notes.partial);
 	hb_json_strings(json, "notes", snapshot->notes.texts.data, snapshot->notes.texts.len);
+	hb_json_close(json, '}');
+}
+
+static void growth(struct hb_json *json, const struct hb_growth *growth)
+{
+	hb_json_open(json, "growth", '{');
+	hb_json_u64(json, "populations", growth->populations.len);
+	hb_json_open(json, "looks", '[');
+	for (size_t i = 0; i < growth->looks.len; i++) {
+		const struct hb_look *look = &growth->looks.data[i];
+		hb_json_open(json, NULL, '{');
+		hb_json_number(json, "at_s", (double)(look->at_ns - growth->looks.data[0].at_ns) / 1e9);
+		hb_json_number(json, "pause_ms", (double)look->pause_ns / 1e6);
+		hb_json_u64(json, "bytes_read", look->bytes);
+		hb_json_close(json, '}');
+	}
+	hb_json_close(json, ']');
 	hb_json_close(json, '}');
 }
 
@@ -249,6 +267,8 @@ struct hb_error *hb_render_json(const struct hb_report *report, const struct hb_
 	hb_json_string(&json, "heldby_version", HELDBY_VERSION);
 	target(&json, analysis);
 	capture(&json, analysis->snapshot);
+	if (analysis->growth)
+		growth(&json, analysis->growth);
 	coverage(&json, report);
 	ledger(&json, &report->ledger);
 	goroutines(&json, report);

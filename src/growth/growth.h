@@ -1,0 +1,108 @@
+/* Growth: what several moments of one process say about its containers. docs/growth.md.
+ *
+ * Vocabulary
+ *   population  something that is counted: the entries of a map, the elements of a slice or list
+ *   look        one moment: a very short stop in which headers and samples of the populations are read
+ *   sample      a part of a population that is the same part at every look: the elements of it are told apart by what
+ *               they are (the key of a map), not by where they lie
+ *   settled     an element that was there at two looks in a row
+ *   window      from the first look to the last one
+ *
+ * The populations come from one whole analysis; later looks read them again in the living process, where everything may
+ * have become something else meanwhile: what does not make sense is not counted.
+ */
+#pragma once
+#include "golang/maps.h"
+#include "report/analysis.h"
+
+enum hb_population_kind { HB_POPULATION_MAP, HB_POPULATION_KINDS };
+
+/* What of a population is sampled. */
+struct hb_sample_place {
+	bool chosen;
+	uint8_t depth;   /* swiss map: of the hash prefix; old map: log2 of its buckets at that time */
+	uint64_t prefix; /* swiss map: the first bits of the hash; old map: the first bucket */
+	uint64_t n;      /* old map: buckets */
+	uint64_t seed;   /* of the hashes */
+};
+
+/* One population at one look. */
+struct hb_counted {
+	uint64_t count, capacity; /* capacity 0: unknown */
+	uint64_t *ids;            /* of the sample's elements, rising; owned. NULL: not sampled */
+	uint32_t nids;
+	bool known;   /* count is */
+	bool sampled; /* ids are all of the sample */
+	bool renewed; /* it was emptied, or made anew, since the sample was chosen */
+};
+
+enum hb_growth_verdict {
+	HB_GROWTH_NONE,     /* did not grow, or what it has comes and goes */
+	HB_GROWTH_ESTIMATE, /* grew, but a test failed */
+	HB_GROWTH_LIKELY,
+};
+
+/* The tests that growth has to pass (judge.c), in the order in which a failure is told. */
+enum hb_growth_test {
+	HB_TEST_GREW,
+	HB_TEST_SETTLED,
+	HB_TEST_STEADY,
+	HB_TEST_NOT_PRESIZED,
+	HB_TEST_NEVER_EMPTIED,
+	HB_TEST_OLD_ENOUGH,
+	HB_TESTS
+};
+
+struct hb_judgement {
+	enum hb_growth_verdict verdict;
+	enum hb_growth_test failed; /* the first one; HB_TESTS: none */
+	uint64_t first, last;       /* counts */
+	uint64_t window_ns;
+	double rate, early_rate, late_rate; /* a second */
+	uint64_t settled, kept;             /* of the sample: there at the first two looks; and at the last one, too */
+	double age;                         /* count ÷ rate, as a share of the process's age */
+	uint64_t uptime_ns;                 /* at the last look */
+};
+
+struct hb_population {
+	enum hb_population_kind kind;
+	uint32_t type; /* of the map */
+	uint64_t addr; /* of the header */
+	uint32_t slot; /* of the object that is the header, or holds it */
+	struct hb_map map;
+	uint64_t count0; /* as captured */
+	struct hb_sample_place place;
+	HB_VEC(struct hb_counted) looks; /* one a look */
+	struct hb_judgement judgement;
+};
+
+struct hb_look {
+	uint64_t at_ns;     /* monotonic clock */
+	uint64_t uptime_ns; /* since the process started, 0 unknown */
+	uint64_t pause_ns;
+	uint64_t bytes; /* read while it was stopped */
+};
+
+struct hb_growth {
+	const struct hb_analysis *analysis; /* borrowed */
+	HB_VEC(struct hb_population) populations;
+	HB_VEC(struct hb_look) looks;
+	size_t dropped; /* populations that were too many to follow */
+};
+
+/* Lists the populations of an analysis. */
+struct hb_error *hb_growth_create(const struct hb_analysis *analysis, struct hb_growth **ret) HB_MUST_CHECK;
+void hb_growth_destroy(struct hb_growth *growth);
+
+/* One look at a live target. HB_ERR_GONE: the program ended, or was replaced; the looks so far stay good. */
+struct hb_error *hb_growth_look(struct hb_growth *growth, struct hb_target *target) HB_MUST_CHECK;
+
+/* Waits until a moment of the monotonic clock; HB_ERR_INTERRUPTED or HB_ERR_GONE end it early. */
+struct hb_error *hb_growth_wait(const struct hb_target *target, uint64_t until_ns) HB_MUST_CHECK;
+
+/* Three looks: now, in the middle and at the end of the window. What cannot be told for want of looks is said in notes. */
+struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb_target *target, uint64_t window_ns,
+                                   struct hb_growth **ret) HB_MUST_CHECK;
+
+/* Judges every population by the looks so far: the first one, the one nearest to the middle, and the last one. */
+void hb_growth_judge(struct hb_growth *growth);

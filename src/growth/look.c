@@ -1,0 +1,262 @@
+/* One look: all populations are counted while the program runs, then it is stopped once, for as long as it takes to read the
+ * pages that the samples are on. What was counted again from these pages counts.
+ *
+ *   count      every header, while it runs: a count is one word, which cannot be torn
+ *   choose     whose elements are sampled: they are on at most HB_PEEK_MAX_FROZEN pages
+ *   rehearse   where the samples are, while it runs
+ *   freeze     all pages of the rehearsal, in one stop
+ *   settle     the samples, from the frozen pages. What moved between rehearsal and stop is missing, and tried again
+ */
+#include "growth/look.h"
+#include "base/progress.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_SAMPLED = 512, TRIES = 3 };
+static const uint64_t STOP_WAIT_NS = 100000000;
+
+struct wanted { /* a population that is to be sampled */
+	size_t population;
+	struct hb_sample_place place;
+	struct hb_elements elements;
+	struct hb_counted counted;
+	bool done, left_out;
+	unsigned rank;
+};
+
+struct look {
+	struct hb_growth *growth;
+	struct hb_peek peek;
+	struct hb_counted *counted; /* by population */
+	HB_VEC(struct wanted) wanted;
+	struct hb_look said;
+};
+
+/* --- Clock -------------------------------------------------------------------------------------------------------- */
+
+/* Field 22 of stat, in clock ticks since boot; the name before it may contain anything, so count from its end. */
+static uint64_t uptime_of(int pid)
+{
+	char path[64], line[1024];
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	FILE *file = fopen(path, "re");
+	char *after = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+	if (file)
+		fclose(file);
+	uint64_t start;
+	struct timespec now;
+	if (!after ||
+	    sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+	           &start) != 1 ||
+	    clock_gettime(CLOCK_BOOTTIME, &now))
+		return 0;
+	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
+	uint64_t started = start / ticks * 1000000000u + start % ticks * (1000000000u / ticks);
+	uint64_t at = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+	return at > started ? at - started : 0;
+}
+
+/* --- Counting ----------------------------------------------------------------------------------------------------- */
+
+static bool read_population(struct look *look, const struct hb_population *population, struct hb_sample_place *place,
+                            struct hb_elements *elements, struct hb_counted *ret)
+{
+	switch (population->kind) {
+	case HB_POPULATION_MAP:
+		return hb_look_at_map(&look->peek, population, place, elements, ret);
+	case HB_POPULATION_KINDS:
+		break;
+	}
+	return false;
+}
+
+static struct hb_error *check_target(struct look *look)
+{
+	if (look->peek.err)
+		return hb_take(look->peek.err);
+	if (hb_target_has_ended(look->peek.target))
+		return hb_error_create(HB_ERR_GONE, "the program of process %d ended", look->peek.target->pid);
+	return hb_interrupted() ? hb_interrupted_error() : NULL;
+}
+
+static struct hb_error *count_all(struct look *look)
+{
+	struct hb_growth *growth = look->growth;
+	hb_peek_reset(&look->peek);
+	for (size_t i = 0; i < growth->populations.len; i++)
+		read_population(look, &growth->populations.data[i], NULL, NULL, &look->counted[i]);
+	return check_target(look);
+}
+
+/* --- Choosing ----------------------------------------------------------------------------------------------------- */
+
+static int compare(const void *a, const void *b)
+{
+	const struct wanted *x = a, *y = b;
+	if (x->rank != y->rank)
+		return x->rank < y->rank ? -1 : 1;
+	return x->population < y->population ? -1 : x->population > y->population;
+}
+
+/* What grew comes first, then what is sampled already; then the largest, as populations are in that order. */
+static struct hb_error *choose(struct look *look)
+{
+	struct hb_growth *growth = look->growth;
+	for (size_t i = 0; i < growth->populations.len; i++) {
+		struct hb_population *population = &growth->populations.data[i];
+		if (!look->counted[i].known || !look->counted[i].count)
+			continue;
+		bool grew = look->counted[i].count > population->count0;
+		bool chosen = population->place.chosen;
+		HB_VEC_PUSH(&look->wanted, (struct wanted){
+		                                   .population = i,
+		                                   .place = population->place,
+		                                   .elements.size = population->map.key_size,
+		                                   .rank = grew && chosen ? 0
+		                                           : grew         ? 1
+		                                           : chosen       ? 2
+		                                                          : 3,
+		                           });
+	}
+	if (look->wanted.len)
+		qsort(look->wanted.data, look->wanted.len, sizeof(*look->wanted.data), compare);
+	look->wanted.len = hb_min(look->wanted.len, (size_t)MAX_SAMPLED);
+	return NULL;
+}
+
+/* --- Samples ------------------------------------------------------------------------------------------------------ */
+
+static void sample(struct look *look, struct wanted *wanted)
+{
+	const struct hb_population *population = &look->growth->populations.data[wanted->population];
+	wanted->elements.n = wanted->elements.bytes.len = 0;
+	wanted->place = population->place;
+	look->peek.missed = false;
+	wanted->done = read_population(look, population, &wanted->place, &wanted->elements, &wanted->counted) &&
+	               wanted->counted.sampled && !look->peek.missed;
+}
+
+static bool rehearse(struct look *look)
+{
+	bool any = false;
+	hb_peek_reset(&look->peek);
+	for (size_t i = 0; i < look->wanted.len; i++) {
+		struct wanted *wanted = &look->wanted.data[i];
+		if (wanted->done || wanted->left_out)
+			continue;
+		if (!hb_peek_mark(&look->peek, true)) {
+			wanted->left_out = true;
+			continue;
+		}
+		sample(look, wanted);
+		/* What cannot be sampled while it runs (it makes no sense, it is too large) cannot be either later. */
+		wanted->left_out = !wanted->done;
+		wanted->done = false;
+		any |= !wanted->left_out;
+	}
+	hb_peek_mark(&look->peek, false);
+	return any;
+}
+
+static struct hb_error *settle(struct look *look)
+{
+	const struct hb_growth *growth = look->growth;
+	for (size_t i = 0; i < look->wanted.len; i++) {
+		struct wanted *wanted = &look->wanted.data[i];
+		if (!wanted->done && !wanted->left_out)
+			sample(look, wanted);
+		if (wanted->elements.nomem)
+			return hb_error_nomem();
+	}
+	hb_peek_thaw(&look->peek);
+	for (size_t i = 0; i < look->wanted.len; i++) {
+		struct wanted *wanted = &look->wanted.data[i];
+		const struct hb_population *population = &growth->populations.data[wanted->population];
+		if (wanted->done && !wanted->counted.ids)
+			TRY(hb_elements_identify(&look->peek, population->map.types, population->map.type->key,
+			                         &wanted->elements, &wanted->counted));
+	}
+	return NULL;
+}
+
+static struct hb_error *sample_all(struct look *look)
+{
+	for (unsigned try = 0; try < TRIES && rehearse(look); try++) {
+		TRY(check_target(look));
+		TRY(hb_peek_freeze(&look->peek, STOP_WAIT_NS));
+		if (!try)
+			look->said.at_ns = look->peek.stopped_at_ns;
+		look->said.pause_ns = hb_max(look->said.pause_ns, look->peek.pause_ns);
+		look->said.bytes += look->peek.frozen_bytes;
+		TRY(settle(look));
+		TRY(check_target(look));
+	}
+	return NULL;
+}
+
+/* --- One look ----------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *keep(struct look *look)
+{
+	struct hb_growth *growth = look->growth;
+	for (size_t i = 0; i < look->wanted.len; i++) {
+		struct wanted *wanted = &look->wanted.data[i];
+		if (!wanted->done)
+			continue;
+		growth->populations.data[wanted->population].place = wanted->place;
+		look->counted[wanted->population] = wanted->counted;
+		wanted->counted.ids = NULL;
+	}
+	HB_VEC_PUSH(&growth->looks, look->said);
+	for (size_t i = 0; i < growth->populations.len; i++) {
+		HB_VEC_PUSH(&growth->populations.data[i].looks, look->counted[i]);
+		look->counted[i].ids = NULL;
+	}
+	return NULL;
+}
+
+static void look_deinit(struct look *look)
+{
+	for (size_t i = 0; look->counted && i < look->growth->populations.len; i++)
+		free(look->counted[i].ids);
+	for (size_t i = 0; i < look->wanted.len; i++) {
+		hb_vec_deinit(&look->wanted.data[i].elements.bytes);
+		free(look->wanted.data[i].counted.ids);
+	}
+	hb_vec_deinit(&look->wanted);
+	free(look->counted);
+	hb_peek_deinit(&look->peek);
+}
+
+static struct hb_error *run(struct look *look, struct hb_target *target)
+{
+	TRY(hb_peek_init(&look->peek, target));
+	look->counted = calloc(hb_max(look->growth->populations.len, (size_t)1), sizeof(*look->counted));
+	if (!look->counted)
+		return hb_error_nomem();
+	look->said = (struct hb_look){.at_ns = hb_now_ns(), .uptime_ns = uptime_of(target->pid)};
+	TRY(count_all(look));
+	TRY(choose(look));
+	TRY(sample_all(look));
+	return keep(look);
+}
+
+struct hb_error *hb_growth_look(struct hb_growth *growth, struct hb_target *target)
+{
+	struct look look = {.growth = growth};
+	struct hb_error *err = run(&look, target);
+	if (!err) {
+		size_t sampled = 0;
+		for (size_t i = 0; i < look.wanted.len; i++)
+			sampled += look.wanted.data[i].done;
+		hb_verbose("look %zu: paused %.2f ms, %zu populations counted, %zu sampled, %.1f MB read",
+		           growth->looks.len, (double)look.said.pause_ns / 1e6, growth->populations.len, sampled,
+		           (double)look.said.bytes / 1e6);
+	}
+	look_deinit(&look);
+	return err;
+}

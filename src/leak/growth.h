@@ -1,0 +1,16 @@
+/* What the detectors of growth share: which populations they tell of, and how. */
+#pragma once
+#include "growth/growth.h"
+#include "leak/finding.h"
+
+/* Appends a finding on every population of a kind that grew and passed. `what`: "entries", "elements". describe adds what is
+ * particular to the kind; may be NULL. */
+struct hb_growth_wording {
+	const char *rule;
+	const char *what;
+	const char *help;
+	struct hb_error *(*describe)(const struct hb_analysis *analysis, const struct hb_population *population,
+	                             struct hb_finding *finding);
+};
+struct hb_error *hb_growth_report(const struct hb_analysis *analysis, enum hb_population_kind kind,
+                                  const struct hb_growth_wording *wording, struct hb_findings *findings) HB_MUST_CHECK;
