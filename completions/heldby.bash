@@ -36,7 +36,7 @@ _heldby() {
 	fi
 	case $previous in
 	--format)
-		mapfile -t COMPREPLY < <(compgen -W 'text json' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'text json sarif junit github markdown' -- "$current")
 		return
 		;;
 	--capture)

@@ -26,7 +26,6 @@ enum hb_option_id {
 };
 #define HB_OPTION_BIT(name) (1u << HB_OPTION_##name)
 
-enum hb_format { HB_FORMAT_TEXT, HB_FORMAT_JSON };
 enum hb_color { HB_COLOR_AUTO, HB_COLOR_ALWAYS, HB_COLOR_NEVER };
 
 struct hb_command_line {
@@ -35,7 +34,7 @@ struct hb_command_line {
 	const char *target;               /* NULL: none given */
 	const char *topic;                /* what `heldby explain` is asked; NULL: nothing */
 	uint32_t seen;                    /* HB_OPTION_BIT of every option given */
-	enum hb_format format;
+	const struct hb_format *format;   /* cli/formats.h; never NULL */
 	enum hb_color color;
 	enum hb_verbosity verbosity;
 	const char *output;    /* NULL: stdout */

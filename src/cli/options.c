@@ -1,6 +1,7 @@
 /* The options of all commands, and the parser of command lines. */
 #include "cli/options.h"
 #include "base/memory.h"
+#include "cli/formats.h"
 #include "cli/limits.h"
 
 #include <errno.h>
@@ -8,7 +9,7 @@
 #include <string.h>
 
 const struct hb_option hb_options_table[] = {
-        {HB_OPTION_FORMAT, 0, "format", "FORMAT", "text (default) or json"},
+        {HB_OPTION_FORMAT, 0, "format", "FORMAT", "text (default), json, sarif, junit, github, markdown"},
         {HB_OPTION_OUTPUT, 'o', "output", "FILE", "write to FILE instead of standard output"},
         {HB_OPTION_TOP, 0, "top", "N", "rows of each list"},
         {HB_OPTION_MAX_PAUSE, 0, "max-pause", "TIME", "refuse a longer pause (50ms if not given)"},
@@ -69,6 +70,17 @@ static struct hb_error *parse_word(const char *option, const char *value, const 
 	return hb_error_create(HB_ERR_USAGE, "--%s '%s' is not one of: %s", option, value, list);
 }
 
+static struct hb_error *parse_format(const char *value, const struct hb_format **ret)
+{
+	const char *names[HB_MOST_FORMATS];
+	size_t choice;
+	for (size_t i = 0; i < hb_nformats; i++)
+		names[i] = hb_formats[i].name;
+	TRY(parse_word("format", value, names, hb_nformats, &choice));
+	*ret = &hb_formats[choice];
+	return NULL;
+}
+
 static struct hb_error *parse_top(const char *value, unsigned *ret)
 {
 	char *end;
@@ -91,16 +103,13 @@ static void take_flag(struct hb_command_line *line, const struct hb_option *opti
 
 static struct hb_error *take_value(struct hb_command_line *line, const struct hb_option *option, const char *value)
 {
-	static const char *const formats[] = {"text", "json"};
 	static const char *const captures[] = {"auto", "copy"};
 	static const char *const colors[] = {"auto", "always", "never"};
 	size_t choice = 0;
 	line->seen |= 1u << option->id;
 	switch (option->id) {
 	case HB_OPTION_FORMAT:
-		TRY(parse_word("format", value, formats, hb_countof(formats), &choice));
-		line->format = (enum hb_format)choice;
-		return NULL;
+		return parse_format(value, &line->format);
 	case HB_OPTION_CAPTURE:
 		return parse_word("capture", value, captures, hb_countof(captures), &choice);
 	case HB_OPTION_COLOR:
@@ -254,7 +263,7 @@ static struct hb_error *check(struct hb_command_line *line)
 
 struct hb_error *hb_command_line_parse(int argc, char *const *argv, struct hb_command_line *ret)
 {
-	struct hb_command_line line = {.verbosity = HB_NORMAL};
+	struct hb_command_line line = {.format = hb_formats, .verbosity = HB_NORMAL};
 	bool only_words = false;
 	for (int at = 1; at < argc; at++) {
 		const char *argument = argv[at];

@@ -1,10 +1,12 @@
 /* heldby report: open → analyse → build → render. */
 #include "report/report.h"
+#include "cli/formats.h"
 #include "cli/limits.h"
 #include "cli/options.h"
 #include "cli/output.h"
 
 #include <string.h>
+#include <unistd.h>
 
 static void print_notes(const struct hb_notes *notes, enum hb_verbosity verbosity)
 {
@@ -27,8 +29,16 @@ static struct hb_error *open_target(const struct hb_command_line *line, struct h
 	                       line->target, near);
 }
 
+/* Where the source is, if it is anywhere here: the runner's checkout, or the current folder. */
+static char *source_root(void)
+{
+	const char *workspace = getenv("GITHUB_WORKSPACE");
+	return workspace && *workspace ? strdup(workspace) : getcwd(NULL, 0);
+}
+
 static struct hb_error *render(const struct hb_command_line *line, const struct hb_report *report)
 {
+	hb_autofree char *root = source_root();
 	struct hb_output output;
 	TRY(hb_output_open(line->output, false, line->color, &output));
 	const struct hb_render_options options = {
@@ -37,9 +47,9 @@ static struct hb_error *render(const struct hb_command_line *line, const struct 
 	        .show_data = line->seen & HB_OPTION_BIT(SHOW_DATA),
 	        .width = output.width,
 	        .top = line->top,
+	        .source_root = root,
 	};
-	struct hb_error *err =
-	        (line->format == HB_FORMAT_JSON ? hb_render_json : hb_render_text)(report, &options, output.stream);
+	struct hb_error *err = line->format->render(report, &options, output.stream);
 	struct hb_error *committed = hb_interrupted() ? hb_interrupted_error() : hb_output_commit(&output);
 	/* Who could not write says so best with the name of the file. */
 	if (err && committed) {

@@ -40,7 +40,22 @@ static bool is_unsafe(int32_t code)
 	       (code >= 0x2028 && code <= 0x202e)    /* line and paragraph separators, embeddings, overrides */
 	       || (code >= 0x2060 && code <= 0x206f) /* word joiner … isolates */
 	       || code == 0xfeff || (code >= 0xfff9 && code <= 0xfffb) ||
-	       (code >= 0xe0000 && code <= 0xe007f); /* tags */
+	       (code & 0xfffe) == 0xfffe                /* no characters at all, and not allowed in XML */
+	       || (code >= 0xe0000 && code <= 0xe007f); /* tags */
+}
+
+size_t hb_escape_next(const char **text, const char *end, char piece[HB_ESCAPED_SIZE])
+{
+	const char *start = *text;
+	int32_t code = hb_utf8_next(text, end);
+	size_t len = (size_t)(*text - start);
+	if (code < 0)
+		return (size_t)snprintf(piece, HB_ESCAPED_SIZE, "\\x%02x", (unsigned char)*start);
+	if (is_unsafe(code))
+		return (size_t)snprintf(piece, HB_ESCAPED_SIZE, code < 0x80 ? "\\x%02x" : "\\u{%x}", (unsigned)code);
+	memcpy(piece, start, len);
+	piece[len] = 0;
+	return len;
 }
 
 size_t hb_escape_terminal(const char *text, char *buf, size_t size)
@@ -48,17 +63,8 @@ size_t hb_escape_terminal(const char *text, char *buf, size_t size)
 	const char *end = text + strlen(text);
 	size_t used = 0;
 	while (size && text < end) {
-		char piece[16];
-		const char *start = text;
-		int32_t code = hb_utf8_next(&text, end);
-		size_t len = (size_t)(text - start);
-		if (code < 0)
-			len = (size_t)snprintf(piece, sizeof(piece), "\\x%02x", (unsigned char)*start);
-		else if (is_unsafe(code))
-			len = (size_t)snprintf(piece, sizeof(piece), code < 0x80 ? "\\x%02x" : "\\u{%x}",
-			                       (unsigned)code);
-		else
-			memcpy(piece, start, len);
+		char piece[HB_ESCAPED_SIZE];
+		size_t len = hb_escape_next(&text, end, piece);
 		if (len >= size - used)
 			break;
 		memcpy(buf + used, piece, len);

@@ -19,6 +19,11 @@ void hb_format_pause(uint64_t ns, char *buf, size_t size);
  * no part of well-formed UTF-8 (overlong forms and surrogates included). *text must not be at `end`. */
 int32_t hb_utf8_next(const char **text, const char *end);
 
+/* The next character of such text as it may be shown anywhere: itself, or \xNN or \u{N} if it is unsafe for a terminal
+ * (control, escape, bidi override, invisible) or no UTF-8. Returns its length; advances *text, which must not be at `end`. */
+enum { HB_ESCAPED_SIZE = 16 };
+size_t hb_escape_next(const char **text, const char *end, char piece[HB_ESCAPED_SIZE]);
+
 /* Copies text with everything unsafe for a terminal (controls, escapes, bidi overrides, invisible characters, invalid
  * UTF-8) replaced by \xNN or \u{N}. Always terminates; cuts between characters. Returns the length written. */
 size_t hb_escape_terminal(const char *text, char *buf, size_t size);

@@ -4,6 +4,7 @@
 #include "report/open_files.h"
 #include "report/page.h"
 #include "report/report.h"
+#include "report/words.h"
 
 #include <string.h>
 
@@ -236,11 +237,9 @@ static void types(struct hb_json *json, const struct hb_report *report)
 
 static void finding(struct hb_json *json, const struct hb_finding *finding)
 {
-	static const char *const verdicts[] = {
-	        [HB_ESTIMATE] = "estimate", [HB_LIKELY] = "likely", [HB_PROVEN] = "proven"};
 	hb_json_open(json, NULL, '{');
 	hb_json_string(json, "rule", finding->rule);
-	hb_json_string(json, "verdict", verdicts[finding->verdict]);
+	hb_json_string(json, "verdict", hb_verdict_name(finding->verdict));
 	hb_json_string(json, "title", text_or_empty(finding->title));
 	hb_json_u64(json, "count", finding->count);
 	hb_json_u64(json, "bytes", finding->bytes);

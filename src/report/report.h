@@ -78,6 +78,7 @@ struct hb_render_options {
 	bool color, verbose, show_data;
 	unsigned width; /* columns; 0: not a terminal, so 100 and nothing is shortened */
 	unsigned top;
+	const char *source_root; /* absolute: files below it are named relative to it where that helps; NULL none */
 };
 /* HB_ERR_IO when the stream breaks (full disk, closed pipe). */
 struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_render_options *options,
@@ -87,3 +88,11 @@ struct hb_error *hb_render_finding(const struct hb_report *report, const struct 
                                    const struct hb_render_options *options, FILE *out) HB_MUST_CHECK;
 struct hb_error *hb_render_json(const struct hb_report *report, const struct hb_render_options *options,
                                 FILE *out) HB_MUST_CHECK;
+struct hb_error *hb_render_sarif(const struct hb_report *report, const struct hb_render_options *options,
+                                 FILE *out) HB_MUST_CHECK;
+struct hb_error *hb_render_junit(const struct hb_report *report, const struct hb_render_options *options,
+                                 FILE *out) HB_MUST_CHECK;
+struct hb_error *hb_render_github(const struct hb_report *report, const struct hb_render_options *options,
+                                  FILE *out) HB_MUST_CHECK;
+struct hb_error *hb_render_markdown(const struct hb_report *report, const struct hb_render_options *options,
+                                    FILE *out) HB_MUST_CHECK;

@@ -2,6 +2,7 @@
 #include "report/open_files.h"
 #include "report/page.h"
 #include "report/report.h"
+#include "report/words.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -183,7 +184,6 @@ static void put_site(struct text *text, const char *text_of_site, unsigned file_
 
 enum { RULE_COLUMN = 5, LABEL_COLUMN = 16, MAX_PATH = 16 };
 
-static const char *const verdict_names[] = {[HB_ESTIMATE] = "estimate", [HB_LIKELY] = "likely", [HB_PROVEN] = "proven"};
 static const enum hb_style verdict_styles[] = {[HB_ESTIMATE] = HB_CYAN, [HB_LIKELY] = HB_YELLOW, [HB_PROVEN] = HB_RED};
 
 static void finding_title(struct text *text, const struct hb_finding *finding)
@@ -200,7 +200,7 @@ static void finding_title(struct text *text, const struct hb_finding *finding)
 	}
 	hb_page_put(page, HB_BOLD, finding->rule);
 	hb_page_to(page, RULE_COLUMN);
-	hb_page_put(page, verdict_styles[finding->verdict], verdict_names[finding->verdict]);
+	hb_page_put(page, verdict_styles[finding->verdict], hb_verdict_name(finding->verdict));
 	hb_page_to(page, RULE_COLUMN + 9);
 	unsigned room = (unsigned)strlen(right) + 2;
 	if (page->column + hb_display_width(finding->title) + room <= page->width)
@@ -691,20 +691,12 @@ static void closing(struct text *text)
 		hb_page_newline(page);
 		return;
 	}
-	size_t by_verdict[HB_PROVEN + 1] = {0}, with_bytes = 0;
-	for (size_t i = 0; i < findings->list.len; i++) {
-		by_verdict[findings->list.data[i].verdict]++;
+	char summary[4 * NUMBER];
+	size_t with_bytes = 0;
+	for (size_t i = 0; i < findings->list.len; i++)
 		with_bytes += findings->list.data[i].bytes > 0;
-	}
-	hb_page_printf(page, HB_BOLD, "%zu finding%s", findings->list.len, findings->list.len == 1 ? "" : "s");
-	const char *separator = " (";
-	for (int verdict = HB_PROVEN; verdict >= HB_ESTIMATE; verdict--) {
-		if (!by_verdict[verdict])
-			continue;
-		hb_page_printf(page, HB_PLAIN, "%s%zu %s", separator, by_verdict[verdict], verdict_names[verdict]);
-		separator = ", ";
-	}
-	hb_page_put(page, HB_PLAIN, ")");
+	hb_findings_summary(findings, summary, sizeof(summary));
+	hb_page_put(page, HB_BOLD, summary);
 	if (with_bytes > 1)
 		hb_page_put(page, HB_DIM, "   where findings overlap, each counts the bytes");
 	hb_page_newline(page);

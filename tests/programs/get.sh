@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Prints the path of a real program, of a fixed version, that the tests examine; gets it first if need be.
 #
-# usage: tests/programs/get.sh nats-server|caddy|etcd|esbuild|esbuild-RELEASE|tsgo|rxjs
+# usage: tests/programs/get.sh nats-server|caddy|etcd|esbuild|esbuild-RELEASE|tsgo|rxjs|sarif-multitool
 #
 # The servers are built stripped, from the Go module proxy; esbuild and tsgo (TypeScript's compiler in Go) are the stripped
 # binaries that npm ships, rxjs is TypeScript source for tsgo to look at. Kept in ${HELDBY_CACHE:-~/.cache/heldby}/programs;
@@ -27,6 +27,9 @@ tsgo)
 	path=node_modules/@typescript/native-preview-linux-x64/lib/tsgo
 	;;
 rxjs) version=7.8.2 from=rxjs@7.8.2 path=node_modules/rxjs/src ;;
+sarif-multitool) # validates SARIF, by its schema and by what the schema cannot say
+	version=5.7.0 from=@microsoft/sarif-multitool-linux@5.7.0 path=node_modules/@microsoft/sarif-multitool-linux
+	;;
 *)
 	echo "get: no such program: $name" >&2
 	exit 2

@@ -5,6 +5,12 @@
 
 const char hostile_name[] = "evil\x1b]0;owned\x07\xe2\x80\xaetxt.\xff\"\\\n缓存";
 
+const char injecting_name[] = "`\x60`|<script>alert(1)</script>&amp;<!-- ]]> [x](http://evil.example) "
+                              "![x](//evil.example) {0} %0A::error::owned "
+                              "##[error]owned @everyone #1 org/repo#2 www.evil.example evil@evil.example :smile: $x$ "
+                              "~~x~~ *x* _x_ \xf0\x90\x8d\x88 "
+                              "\xef\xbf\xbe\xf4\x8f\xbf\xbf\x01\r\n::error::owned\n# x\n<b>\"',;:\\";
+
 static char *text(const char *words)
 {
 	return (char *)words; /* renderers only read */
@@ -177,6 +183,35 @@ void report_model_create(struct report_model *model, bool with_findings)
 		return;
 	add_finding(model, "H201", HB_PROVEN, "18,402 goroutines can never run again", 311000000);
 	add_finding(model, "H301", HB_LIKELY, hostile_name, 564000000);
+}
+
+void report_model_inject(struct report_model *model)
+{
+	struct hb_finding finding = {.rule = "H999",
+	                             .verdict = HB_ESTIMATE,
+	                             .title = strdup(injecting_name),
+	                             .count = 1,
+	                             .bytes = 1000,
+	                             .holder = strdup(injecting_name),
+	                             .help = strdup(injecting_name)};
+	char site[2048];
+	snprintf(site, sizeof(site), "%s  /src/acme/a b%%41<c>&`|,:\xff\"'\x1b.go:7", injecting_name);
+	ADD(finding.path, injecting_name);
+	ADD(finding.blocked_at, site);
+	ADD(finding.created_at, injecting_name);
+	ADD(finding.allocated_at, "main.f  //evil.example/x:y.go:99999999999");
+	ADD(finding.evidence, injecting_name);
+	hb_finding_fingerprint(&finding);
+	if (!hb_vec_push(&model->analysis.findings.list, finding))
+		abort();
+	model->snapshot.name = text(injecting_name);
+	model->snapshot.exe_path = text(injecting_name);
+	hb_notes_add_partial(&model->snapshot.notes, "%s", injecting_name);
+	model->holders[1].name = text(injecting_name);
+	model->holders[1].type = text(injecting_name);
+	model->holders[1].allocated_at = text("main.f  //evil.example/x:y.go:99999999999");
+	model->fields[1].label = text(injecting_name);
+	model->types[1].name = text(injecting_name);
 }
 
 void report_model_destroy(struct report_model *model)

@@ -17,10 +17,15 @@ struct report_model {
 };
 /* with_findings: two; else a healthy program. Nothing in it is shared with another model. */
 void report_model_create(struct report_model *model, bool with_findings);
+/* One more finding, and names everywhere, that try to be more than text in any format. */
+void report_model_inject(struct report_model *model);
 void report_model_destroy(struct report_model *model);
 
 /* A name with everything that a hostile target could put into one. */
 extern const char hostile_name[];
+
+/* One with everything that means something in XML, Markdown, URIs, SARIF messages and workflow commands. */
+extern const char injecting_name[];
 
 /* What a renderer writes; malloc'ed. */
 char *render(struct hb_error *(*renderer)(const struct hb_report *, const struct hb_render_options *, FILE *),

@@ -1,5 +1,6 @@
 /* Command lines: what is understood, and what is said about the others. */
 #include "base/memory.h"
+#include "cli/formats.h"
 #include "cli/options.h"
 
 #include <ctype.h>
@@ -55,7 +56,7 @@ static void options_stand_anywhere_in_any_form(void **state)
 	assert_null(PARSE(&line, "-v", "report", "--format=json", "api", "-oout.json", "--top", "7", "--max-pause",
 	                  "1.5s"));
 	assert_int_equal(line.verbosity, HB_VERBOSE);
-	assert_int_equal(line.format, HB_FORMAT_JSON);
+	assert_string_equal(line.format->name, "json");
 	assert_string_equal(line.output, "out.json");
 	assert_int_equal(line.top, 7);
 	assert_int_equal(line.max_pause_ns, 1500000000);

@@ -1,0 +1,24 @@
+#include "leak/rules.h"
+#include "base/memory.h"
+
+#include <string.h>
+
+const struct hb_rule hb_rules[] = {
+        {"H101", "GrowingMap", HB_RULE_NEEDS_LOOKS},
+        {"H301", "SmallPartOfLargeArray", HB_RULE_NEEDS_NOTHING_ELSE},
+        {"H401", "ForgottenAfterFuncTimers", HB_RULE_NEEDS_NOTHING_ELSE},
+        {"H402", "ForgottenTickers", HB_RULE_NEEDS_NOTHING_ELSE},
+        {"H403", "ForgottenTimers", HB_RULE_NEEDS_NOTHING_ELSE},
+        {"H501", "FilesNotClosed", HB_RULE_NEEDS_LIVE},
+        {"H502", "ConnectionsNotClosed", HB_RULE_NEEDS_LIVE},
+        {"H701", "ForgottenContexts", HB_RULE_NEEDS_NOTHING_ELSE},
+};
+const size_t hb_nrules = hb_countof(hb_rules);
+
+const struct hb_rule *hb_rule_find(const char *id)
+{
+	for (size_t i = 0; i < hb_nrules; i++)
+		if (!strcmp(hb_rules[i].id, id))
+			return &hb_rules[i];
+	return NULL;
+}
