@@ -148,10 +148,10 @@ func setUp(done chan bool) {
 
 // startJuggling returns when all jugglers have their things.
 func startJuggling(done chan bool) {
-	debug.SetGCPercent(1)
 	runtime.GOMAXPROCS(4)
 	jugglers()
 	parked.Wait()
+	debug.SetGCPercent(1)
 	done <- true
 }
 
