@@ -7,7 +7,7 @@
  *   ID incomplete                             the outermost frame was not reached
  *   ID creator FUNCTION in goroutine ID FILE:LINE
  *   ID words precise|conservative N           what its stack holds alive
- *   held VALUE                                with -w: every word that a stack or a thread holds alive
+ *   held VALUE                                with -w, at last: every word that a stack or a thread holds alive
  * With -l, instead: "PC\\tFUNCTION\\tFILE:LINE" of the innermost frame, at several places of every function. With -t,
  * instead: how long it took.
  */
@@ -77,26 +77,14 @@ static struct hb_error *print_goroutine(const struct hb_go *go, const struct hb_
 	return NULL;
 }
 
-static struct hb_error *print_all(const struct hb_go *go)
+/* For the runtime a name at offset 0 is none (runtime/symtab.go funcname; 1.18-1.27). */
+static const char *name_as_the_runtime_says(const struct hb_go_module *module, const struct hb_go_line *line)
 {
-	hb_cleanup(hb_goroutines_deinit) struct hb_goroutines goroutines = {0};
-	TRY(hb_goroutines_read(go, &goroutines));
-	size_t user = 0;
-	for (size_t i = 0; i < goroutines.n; i++)
-		user += !goroutines.list[i].system;
-	printf("count %zu\n", user);
-	size_t threads = 0;
-	for (size_t i = 0; i < go->snapshot->nthreads; i++)
-		threads += goroutines.threads[i].m != 0;
-	printf("threads %zu of %zu\n", threads, go->snapshot->nthreads);
-	for (size_t i = 0; i < goroutines.n; i++)
-		TRY(print_goroutine(go, &goroutines.list[i]));
-	return NULL;
+	return line->function == (const char *)module->funcnametab.data ? "" : line->function;
 }
 
-/* The entry of every function of the main program, and three places in it. Not of the first and the last one: for the
- * runtime they are no functions (runtime/symtab.go: a name at offset 0 is none, and a return address after the last
- * function is outside the text). */
+/* The entry of every function of the main program, and three places in it. Not of the first and the last one: the
+ * runtime looks up what is before a return address, which is outside the text there. */
 static struct hb_error *print_lines(const struct hb_go *go)
 {
 	const struct hb_go_module *module = &go->modules[0];
@@ -109,7 +97,8 @@ static struct hb_error *print_lines(const struct hb_go *go)
 			if (quarter && pc == func.entry)
 				continue;
 			if (hb_go_lines(go, pc, &line, 1))
-				printf("%" PRIx64 "\t%s\t%s:%d\n", pc, line.function, line.file, line.line);
+				printf("%" PRIx64 "\t%s\t%s:%d\n", pc, name_as_the_runtime_says(module, &line),
+				       line.file, line.line);
 		}
 	return NULL;
 }
@@ -125,14 +114,29 @@ static void print_word(void *ctx, const struct hb_stack_pointer *pointer)
 	printf("held %" PRIx64 "\n", pointer->value);
 }
 
-static struct hb_error *print_words(const struct hb_go *go)
+static struct hb_error *print_words(const struct hb_go *go, const struct hb_goroutines *goroutines)
+{
+	bool precise;
+	for (size_t i = 0; i < goroutines->n; i++)
+		TRY(hb_go_scan_stack(go, &goroutines->list[i], print_word, NULL, &precise));
+	return hb_go_scan_threads(go, goroutines, print_word, NULL);
+}
+
+static struct hb_error *print_all(const struct hb_go *go, bool words)
 {
 	hb_cleanup(hb_goroutines_deinit) struct hb_goroutines goroutines = {0};
-	bool precise;
 	TRY(hb_goroutines_read(go, &goroutines));
+	size_t user = 0;
 	for (size_t i = 0; i < goroutines.n; i++)
-		TRY(hb_go_scan_stack(go, &goroutines.list[i], print_word, NULL, &precise));
-	return hb_go_scan_threads(go, &goroutines, print_word, NULL);
+		user += !goroutines.list[i].system;
+	printf("count %zu\n", user);
+	size_t threads = 0;
+	for (size_t i = 0; i < go->snapshot->nthreads; i++)
+		threads += goroutines.threads[i].m != 0;
+	printf("threads %zu of %zu\n", threads, go->snapshot->nthreads);
+	for (size_t i = 0; i < goroutines.n; i++)
+		TRY(print_goroutine(go, &goroutines.list[i]));
+	return words ? print_words(go, &goroutines) : NULL;
 }
 
 static struct hb_error *time_all(const struct hb_go *go)
@@ -167,10 +171,7 @@ static struct hb_error *examine(const char *spec, char what)
 	TRY(hb_target_open(spec, &target));
 	TRY(hb_capture(target, &(struct hb_capture_options){0}, &snapshot));
 	TRY(hb_go_open(snapshot, &go));
-	struct hb_error *err = what == 't'   ? time_all(go)
-	                       : what == 'l' ? print_lines(go)
-	                       : what == 'w' ? print_words(go)
-	                                     : print_all(go);
+	struct hb_error *err = what == 't' ? time_all(go) : what == 'l' ? print_lines(go) : print_all(go, what == 'w');
 	for (size_t i = 0; i < snapshot->notes.texts.len; i++)
 		fprintf(stderr, "note: %s\n", snapshot->notes.texts.data[i]);
 	return err;
