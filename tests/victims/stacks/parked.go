@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"heldby/victims/truth"
 )
 
 // Channels and locks that nothing ever touches again.
@@ -45,6 +47,7 @@ func park() {
 	for i := 0; i < 12; i++ {
 		runtime.GC()
 	}
+	truth.WaitParked()
 }
 
 func onOperations() {

@@ -14,6 +14,7 @@ import (
 	"unsafe"
 
 	"heldby/victims/control"
+	"heldby/victims/truth"
 )
 
 var (
@@ -139,8 +140,11 @@ func churn(argument []byte) {
 	}
 }
 
+// rest returns when all have ended, and the runtime's own goroutines have nothing to do, either.
 func rest([]byte) {
 	atomic.StoreUint32(&stop, 1)
 	running.Wait()
 	atomic.StoreUint32(&stop, 0)
+	runtime.GC()
+	truth.WaitParked()
 }
