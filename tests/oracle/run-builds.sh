@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# shellcheck disable=SC2154 # oracle: objects.sh
-# test: timeout=1500
+# shellcheck disable=SC2154,SC2034 # oracle, comparing: objects.sh
+# test: timeout=2400
 # The comparison of run-objects.sh for programs that are built, linked or set up in unusual ways.
 #
 # usage: [FULL=1] tests/oracle/run-builds.sh [VERSION/PART[+PART]...]...   without arguments: what changed something, where it
@@ -243,7 +243,10 @@ every() {
 		for part in -race -asan -msan external c-archive c-shared plugin linkshared GODEBUG={madvdontneed=0,madvdontneed=1} \
 			GODEBUG={clobberfree=1,gccheckmark=1,memprofilerate=1,disablethp=1,asyncpreemptoff=1,tracebackancestors=9} \
 			GOGC=off GOMEMLIMIT=64MiB GOMAXPROCS=64 observed{,+from_core} {c-shared,plugin}+-ldflags=-buildid=; do
-			echo "$version/$part"
+			case $version/$part in
+			1.21.*/linkshared) ;; # Go 1.21 initialises package flag before os there: no such program starts
+			*) echo "$version/$part" ;;
+			esac
 		done
 		case $version in
 		1.2[0-9].*) echo "$version"/arenas{,+from_core,+from_snapshot,+-race,+-asan} ;;
