@@ -36,7 +36,7 @@ _heldby() {
 	fi
 	case $previous in
 	--format)
-		mapfile -t COMPREPLY < <(compgen -W 'text json sarif junit github markdown' -- "$current")
+		mapfile -t COMPREPLY < <(compgen -W 'text json sarif junit github markdown pprof' -- "$current")
 		return
 		;;
 	--capture)

@@ -23,7 +23,7 @@ complete -c heldby -n "$no_command" -a doctor -d 'Say whether a target may be ex
 complete -c heldby -a '(__heldby_targets)'
 complete -c heldby -n '__fish_seen_subcommand_from explain' -a "(heldby explain 2>/dev/null | string replace -r '  +' \t)"
 
-complete -c heldby -n "$reports" -l format -x -a 'text json sarif junit github markdown' -d 'Form of the report'
+complete -c heldby -n "$reports" -l format -x -a 'text json sarif junit github markdown pprof' -d 'Form of the report'
 complete -c heldby -n "$reports" -l top -x -d 'Rows of each list'
 complete -c heldby -n "$writes" -s o -l output -r -d 'Write to a file'
 complete -c heldby -n "$attaches" -l max-pause -x -d 'Refuse a longer pause than this'

@@ -9,7 +9,7 @@
 #include <string.h>
 
 const struct hb_option hb_options_table[] = {
-        {HB_OPTION_FORMAT, 0, "format", "FORMAT", "text (default), json, sarif, junit, github, markdown"},
+        {HB_OPTION_FORMAT, 0, "format", "FORMAT", "text, json, sarif, junit, github, markdown, pprof"},
         {HB_OPTION_OUTPUT, 'o', "output", "FILE", "write to FILE instead of standard output"},
         {HB_OPTION_TOP, 0, "top", "N", "rows of each list"},
         {HB_OPTION_MAX_PAUSE, 0, "max-pause", "TIME", "refuse a longer pause (50ms if not given)"},
@@ -63,6 +63,7 @@ static struct hb_error *parse_word(const char *option, const char *value, const 
 			return NULL;
 		}
 		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%s", i ? ", " : "", words[i]);
+		used = hb_min(used, sizeof(list) - 1);
 	}
 	const char *near = hb_suggest(value, words, n);
 	if (near)

@@ -74,6 +74,9 @@ struct hb_error *hb_command_report(const struct hb_command_line *line, int *stat
 	        .debug_file = line->debug_file,
 	        .wait_ns = line->wait_ns,
 	};
+	if (line->format->is_binary && !line->output && isatty(STDOUT_FILENO))
+		return hb_error_create(HB_ERR_USAGE, "--format %s is nothing for a terminal: add -o FILE",
+		                       line->format->name);
 	TRY(open_target(line, &target));
 	if (line->wait_ns && target->kind == HB_TARGET_CORE)
 		return hb_error_create(HB_ERR_USAGE, "'%s' is a core: it shows one moment, and --wait needs several",

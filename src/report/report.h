@@ -94,5 +94,7 @@ struct hb_error *hb_render_junit(const struct hb_report *report, const struct hb
                                  FILE *out) HB_MUST_CHECK;
 struct hb_error *hb_render_github(const struct hb_report *report, const struct hb_render_options *options,
                                   FILE *out) HB_MUST_CHECK;
+struct hb_error *hb_render_pprof(const struct hb_report *report, const struct hb_render_options *options,
+                                 FILE *out) HB_MUST_CHECK;
 struct hb_error *hb_render_markdown(const struct hb_report *report, const struct hb_render_options *options,
                                     FILE *out) HB_MUST_CHECK;

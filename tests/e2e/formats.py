@@ -208,12 +208,82 @@ def markdown():
                   finding["fingerprint"] in page.code, done.stdout.decode())
 
 
+# ---- pprof ----
+
+def pprof_says(path):
+    """Samples as go tool pprof reads them: ([function, outermost first], objects, bytes, labels); comments."""
+    goroot = subprocess.run([ROOT / "scripts/go-toolchain.sh"], stdout=subprocess.PIPE, text=True, check=True).stdout.strip()
+    done = subprocess.run([f"{goroot}/bin/go", "tool", "pprof", "-raw", path], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          cwd=WORK, env={**os.environ, "GOTOOLCHAIN": "local", "GOFLAGS": ""})
+    if not check(f"pprof, {path.name}: go tool pprof reads it", done.returncode == 0, done.stderr):
+        return []
+    samples, _, rest = done.stdout.partition("\nLocations\n")
+    locations, _, mappings = rest.partition("\nMappings\n")
+    names = dict(re.findall(r"^ *(\d+): 0x0 M=1 (.*) :0:0 s=0\(\)$", locations, re.M))
+    check(f"pprof, {path.name}: the kinds of values", "inuse_objects/count inuse_space/bytes[dflt]\n" in samples, samples[:300])
+    return [([names[id] for id in reversed(ids.split())], int(objects), int(bytes), labels)
+            for objects, bytes, ids, labels in re.findall(r"^ *(\d+) +(\d+): ([\d ]+)\n *(.*)$", samples.partition("[dflt]\n")[2], re.M)]
+
+
+def frame(holder):
+    if holder["kind"] == "shared":
+        return f"{holder['type']} shared by {holder['name']}"
+    return f"{holder['kind']} {holder['name']} {holder['type']}".rstrip()
+
+
+def rows(row, names):
+    """Every row of a tree as its frames and itself."""
+    yield names, row
+    for child in row["children"]:
+        yield from rows(child, names + [f"{child['label']} {child['type']}".rstrip()])
+
+
+def pprof():
+    core, path = WORK / "holders.core", WORK / "holders.pb.gz"
+    victim = Victim(build_victim("holders", "1.26.8"))
+    check("pprof: a core", heldby("snapshot", victim.pid, "-o", core).returncode == 0)
+    victim.stop()
+    report = json.loads(heldby("report", core, "--format", "json").stdout)  # of the same moment
+    done = heldby("report", core, "--format", "pprof", "-o", path)
+    check("pprof: it is made", done.returncode == 0, done.stderr)
+    samples = pprof_says(path)
+    check("pprof: all samples are the live heap", [sum(s[1] for s in samples), sum(s[2] for s in samples)] ==
+          [report["coverage"]["objects"], report["coverage"]["bytes"]], [sum(s[1] for s in samples), report["coverage"]])
+    expected, sites = {}, set()
+    for holder in report["holders"]:
+        for names, row in rows(holder, [frame(holder)]):
+            expected[tuple(names)] = expected.get(tuple(names), 0) + row["retained_bytes"]
+            if row["allocated_at"]:
+                sites.add((tuple(names), row["allocated_at"]))
+    check("pprof: there are rows, and places", len(expected) > 20 and sites, len(expected))
+    wrong = [(names, size) for names, size in expected.items()
+             if sum(s[2] for s in samples if tuple(s[0][:len(names)]) == names) != size]
+    check("pprof: what is below a frame is what its row retains", not wrong, wrong[:3])
+    said = {(tuple(s[0]), site) for s in samples for site in re.findall(r"allocated_at:\[(.*?)\] kind:", s[3])}
+    own = {tuple(s[0]) for s in samples}
+    check("pprof: places", said == {(names, site) for names, site in sites if names in own}, said ^ sites)
+
+    for name in "healthy", "hostile":
+        path = WORK / f"{name}.pb.gz"
+        with open(path, "wb") as file:
+            subprocess.run([RENDER_MODEL, "pprof", name], stdout=file, check=True)
+        samples = pprof_says(path)
+        check(f"pprof, {name}: the live heap", sum(s[2] for s in samples) == 2410000000, samples)
+    check("pprof: a hostile name is whole", any("```|<script>alert(1)</script>&amp;" in name for s in samples for name in s[0]), samples)
+
+    controller, terminal = os.openpty()
+    done = heldby("report", core, "--format", "pprof", stdout=terminal)
+    os.close(terminal)
+    check("pprof: nothing for a terminal", done.returncode == 2 and "-o FILE" in done.stderr, done.stderr)
+    os.close(controller)
+
+
 # ---- the command line ----
 
 def command_line():
     done = heldby("report", 1, "--format", "html")
-    check("a format that is not there: the others are named", done.returncode == 2 and all(format in done.stderr for format in FORMATS), done.stderr)
+    check("a format that is not there: the others are named", done.returncode == 2 and all(format in done.stderr for format in (*FORMATS, "pprof")), done.stderr)
 
 
 if __name__ == "__main__":
-    run(make, sarif, junit, annotations, markdown, command_line)
+    run(make, sarif, junit, annotations, markdown, pprof, command_line)

@@ -39,7 +39,7 @@ build() {
 		'-Dc_args=-fsanitize=fuzzer-no-link -fno-sanitize-recover=undefined -fno-omit-frame-pointer' \
 		'-Dc_link_args=-fsanitize=fuzzer-no-link' || return 1
 	local library=$folder/heldby/libheldby-core.a target libraries
-	libraries=(-lelf -ldw -lzstd -lZydis -lm -lpthread)
+	libraries=(-lelf -ldw -lzstd -lz -lZydis -lm -lpthread)
 	clang-16 "${flags[@]}" -o "$folder/bin/seeds" tests/fuzz/seeds.c tests/unit/core_writer.c "$library" "${libraries[@]}" || return 1
 	for target in "${targets[@]}"; do
 		clang-16 "${flags[@]}" -fsanitize=fuzzer -o "$folder/bin/$target" "tests/fuzz/fuzz_$target.c" tests/fuzz/base.c "$library" \
