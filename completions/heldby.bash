@@ -18,7 +18,7 @@ _heldby_targets() { # PREFIX: pids and names of processes
 _heldby() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	local common='--debug-file --color --quiet --verbose --help' capture='--max-pause --capture --output'
-	local report="$common $capture --format --top --show-data --wait"
+	local report="$common $capture --format --top --show-data --wait --suppressions --fail-on"
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
@@ -43,6 +43,10 @@ _heldby() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto copy' -- "$current")
 		return
 		;;
+	--fail-on)
+		mapfile -t COMPREPLY < <(compgen -W 'proven likely' -- "$current")
+		return
+		;;
 	--color)
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
 		return
@@ -50,7 +54,7 @@ _heldby() {
 	--top | --max-pause | --wait)
 		return
 		;;
-	-o | --output | --debug-file)
+	-o | --output | --debug-file | --suppressions)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return

@@ -18,6 +18,8 @@ enum hb_option_id {
 	HB_OPTION_CAPTURE,
 	HB_OPTION_SHOW_DATA,
 	HB_OPTION_DEBUG_FILE,
+	HB_OPTION_SUPPRESSIONS,
+	HB_OPTION_FAIL_ON,
 	HB_OPTION_COLOR,
 	HB_OPTION_QUIET,
 	HB_OPTION_VERBOSE,
@@ -42,6 +44,8 @@ struct hb_command_line {
 	uint64_t max_pause_ns; /* 0: default */
 	uint64_t wait_ns;      /* 0: one look */
 	const char *debug_file;
+	const char *suppressions; /* NULL: none */
+	int fail_on;              /* enum hb_verdict; -1: no finding makes the exit status 1 */
 };
 
 enum hb_target_need { HB_TARGET_NONE, HB_TARGET_OPTIONAL, HB_TARGET_REQUIRED };

@@ -21,7 +21,8 @@ const struct hb_command hb_commands[] = {
                          "TARGET is a pid, the name of one process, or a core file.\n",
                 .examples = {"heldby report 4121", "heldby report api --wait 20s --format json -o api.json"},
                 .options = COMMON | CAPTURE | HB_OPTION_BIT(FORMAT) | HB_OPTION_BIT(OUTPUT) | HB_OPTION_BIT(TOP) |
-                           HB_OPTION_BIT(SHOW_DATA) | HB_OPTION_BIT(WAIT),
+                           HB_OPTION_BIT(SHOW_DATA) | HB_OPTION_BIT(SUPPRESSIONS) | HB_OPTION_BIT(FAIL_ON) |
+                           HB_OPTION_BIT(WAIT),
                 .target = HB_TARGET_REQUIRED,
                 .run = hb_command_report,
         },

@@ -17,6 +17,8 @@ const struct hb_option hb_options_table[] = {
         {HB_OPTION_CAPTURE, 0, "capture", "HOW", "auto (default) or copy: read memory while stopped"},
         {HB_OPTION_SHOW_DATA, 0, "show-data", NULL, "show contents of the heap; they may be secrets"},
         {HB_OPTION_DEBUG_FILE, 0, "debug-file", "FILE", "debug information split from the executable"},
+        {HB_OPTION_SUPPRESSIONS, 0, "suppressions", "FILE", "leave out the findings that FILE names"},
+        {HB_OPTION_FAIL_ON, 0, "fail-on", "VERDICT", "proven or likely: exit 1 when there is such a finding"},
         {HB_OPTION_COLOR, 0, "color", "WHEN", "auto (default), always or never"},
         {HB_OPTION_QUIET, 'q', "quiet", NULL, "no progress and no notes"},
         {HB_OPTION_VERBOSE, 'v', "verbose", NULL, "addresses, full paths, and what each stage takes"},
@@ -105,6 +107,7 @@ static void take_flag(struct hb_command_line *line, const struct hb_option *opti
 static struct hb_error *take_value(struct hb_command_line *line, const struct hb_option *option, const char *value)
 {
 	static const char *const captures[] = {"auto", "copy"};
+	static const char *const gates[] = {"proven", "likely"};
 	static const char *const colors[] = {"auto", "always", "never"};
 	size_t choice = 0;
 	line->seen |= 1u << option->id;
@@ -132,6 +135,13 @@ static struct hb_error *take_value(struct hb_command_line *line, const struct hb
 		    line->wait_ns > HB_MOST_WAIT_NS)
 			return hb_error_create(HB_ERR_USAGE,
 			                       "--wait '%s' is not a duration from 1s to 60m, such as 20s", value);
+		return NULL;
+	case HB_OPTION_SUPPRESSIONS:
+		line->suppressions = value;
+		return NULL;
+	case HB_OPTION_FAIL_ON:
+		TRY(parse_word("fail-on", value, gates, hb_countof(gates), &choice));
+		line->fail_on = choice ? HB_LIKELY : HB_PROVEN;
 		return NULL;
 	case HB_OPTION_DEBUG_FILE:
 		line->debug_file = value;
@@ -264,7 +274,7 @@ static struct hb_error *check(struct hb_command_line *line)
 
 struct hb_error *hb_command_line_parse(int argc, char *const *argv, struct hb_command_line *ret)
 {
-	struct hb_command_line line = {.format = hb_formats, .verbosity = HB_NORMAL};
+	struct hb_command_line line = {.format = hb_formats, .fail_on = -1, .verbosity = HB_NORMAL};
 	bool only_words = false;
 	for (int at = 1; at < argc; at++) {
 		const char *argument = argv[at];

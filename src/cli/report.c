@@ -4,6 +4,7 @@
 #include "cli/limits.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "leak/suppressions.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -62,8 +63,45 @@ static struct hb_error *render(const struct hb_command_line *line, const struct 
 	return err;
 }
 
+/* What heldby ships, and the user's. */
+struct suppressions {
+	struct hb_suppressions known, own;
+};
+
+static void suppressions_deinit(struct suppressions *suppressions)
+{
+	hb_suppressions_deinit(&suppressions->known);
+	hb_suppressions_deinit(&suppressions->own);
+}
+
+static struct hb_error *read_suppressions(const char *file, struct suppressions *ret)
+{
+	TRY(hb_suppressions_parse("known leaks", hb_known_leaks, &ret->known));
+	return file ? hb_suppressions_read(file, &ret->own) : NULL;
+}
+
+static struct hb_error *suppress(struct suppressions *suppressions, struct hb_analysis *analysis)
+{
+	char today[11];
+	hb_today(today);
+	TRY(hb_suppressions_apply(&suppressions->own, today, &analysis->findings, &analysis->suppressed));
+	TRY(hb_suppressions_apply(&suppressions->known, today, &analysis->findings, &analysis->suppressed));
+	hb_suppressions_say(&suppressions->own, today, analysis->growth != NULL,
+	                    analysis->snapshot->kind != HB_TARGET_CORE, &analysis->snapshot->notes);
+	return NULL;
+}
+
+static bool has_finding(const struct hb_findings *findings, int least)
+{
+	for (size_t i = 0; i < findings->list.len && least >= 0; i++)
+		if ((int)findings->list.data[i].verdict >= least)
+			return true;
+	return false;
+}
+
 struct hb_error *hb_command_report(const struct hb_command_line *line, int *status)
 {
+	hb_cleanup(suppressions_deinit) struct suppressions suppressions = {0};
 	hb_cleanup(hb_target_destroyp) struct hb_target *target = NULL;
 	hb_cleanup(hb_analysis_destroyp) struct hb_analysis *analysis = NULL;
 	const struct hb_options options = {
@@ -77,11 +115,13 @@ struct hb_error *hb_command_report(const struct hb_command_line *line, int *stat
 	if (line->format->is_binary && !line->output && isatty(STDOUT_FILENO))
 		return hb_error_create(HB_ERR_USAGE, "--format %s is nothing for a terminal: add -o FILE",
 		                       line->format->name);
+	TRY(read_suppressions(line->suppressions, &suppressions));
 	TRY(open_target(line, &target));
 	if (line->wait_ns && target->kind == HB_TARGET_CORE)
 		return hb_error_create(HB_ERR_USAGE, "'%s' is a core: it shows one moment, and --wait needs several",
 		                       line->target);
 	TRY(hb_analyse(target, &options, &analysis));
+	TRY(suppress(&suppressions, analysis));
 	hb_progress_stage("reporting", 0);
 	struct hb_report *report;
 	TRY(hb_report_build(analysis, &report));
@@ -91,6 +131,9 @@ struct hb_error *hb_command_report(const struct hb_command_line *line, int *stat
 	if (err)
 		return err;
 	print_notes(&analysis->snapshot->notes, line->verbosity);
-	*status = analysis->snapshot->notes.partial ? 5 : 0;
+	if (has_finding(&analysis->findings, line->fail_on))
+		*status = 1;
+	else
+		*status = analysis->snapshot->notes.partial ? 5 : 0;
 	return NULL;
 }

@@ -24,10 +24,11 @@ struct hb_finding {
 	HB_VEC(char *) path;                                 /* down from the holder, one step a line */
 	HB_VEC(char *) allocated_at, created_at, blocked_at; /* "func  file:line", innermost first */
 	HB_VEC(char *) evidence;
-	HB_VEC(uint64_t) goroutines; /* ids */
-	HB_VEC(uint64_t) fds;        /* file descriptors, the first HB_FINDING_FDS of them */
-	char *help;                  /* "copy what you keep: heldby explain H301" */
-	char fingerprint[17];        /* 16 hex digits; stable across rebuilds, pods and addresses */
+	HB_VEC(uint64_t) goroutines;                /* ids */
+	HB_VEC(uint64_t) fds;                       /* file descriptors, the first HB_FINDING_FDS of them */
+	char *help;                                 /* "copy what you keep: heldby explain H301" */
+	const struct hb_suppression *suppressed_by; /* leak/suppressions.h; NULL: not suppressed */
+	char fingerprint[17];                       /* 16 hex digits; stable across rebuilds, pods and addresses */
 };
 struct hb_findings {
 	HB_VEC(struct hb_finding) list;

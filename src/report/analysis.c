@@ -181,6 +181,7 @@ void hb_analysis_destroy(struct hb_analysis *analysis)
 	if (!analysis)
 		return;
 	hb_findings_deinit(&analysis->findings);
+	hb_findings_deinit(&analysis->suppressed);
 	hb_fd_table_deinit(&analysis->fds);
 	hb_poll_fds_deinit(&analysis->poll_fds);
 	hb_growth_destroy(analysis->growth);

@@ -42,7 +42,7 @@ struct hb_analysis {
 	struct hb_poll_fds poll_fds;
 	struct hb_fd_table fds;
 	struct hb_growth *growth; /* what later looks saw; NULL: there were none */
-	struct hb_findings findings;
+	struct hb_findings findings, suppressed;
 	struct {
 		uint64_t capture, runtime, types, code, roots, graph, typing, rest;
 	} cpu_ns, wall_ns;

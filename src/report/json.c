@@ -1,5 +1,6 @@
 /* The report for programs: docs/report.schema.json. Changes are additive. */
 #include "growth/growth.h"
+#include "leak/suppressions.h"
 #include "report/json_writer.h"
 #include "report/open_files.h"
 #include "report/page.h"
@@ -235,6 +236,15 @@ static void types(struct hb_json *json, const struct hb_report *report)
 	hb_json_close(json, ']');
 }
 
+static void suppression(struct hb_json *json, const struct hb_suppression *suppression)
+{
+	hb_json_open(json, "suppression", '{');
+	hb_json_string(json, "reason", suppression->reason);
+	hb_json_u64(json, "line", suppression->line);
+	hb_json_string(json, "expires", *suppression->expires ? suppression->expires : NULL);
+	hb_json_close(json, '}');
+}
+
 static void finding(struct hb_json *json, const struct hb_finding *finding)
 {
 	hb_json_open(json, NULL, '{');
@@ -253,6 +263,8 @@ static void finding(struct hb_json *json, const struct hb_finding *finding)
 	hb_json_strings(json, "evidence", finding->evidence.data, finding->evidence.len);
 	hb_json_string(json, "help", text_or_empty(finding->help));
 	hb_json_string(json, "fingerprint", finding->fingerprint);
+	if (finding->suppressed_by)
+		suppression(json, finding->suppressed_by);
 	hb_json_close(json, '}');
 }
 
@@ -277,6 +289,10 @@ struct hb_error *hb_render_json(const struct hb_report *report, const struct hb_
 	hb_json_open(&json, "findings", '[');
 	for (size_t i = 0; i < analysis->findings.list.len; i++)
 		finding(&json, &analysis->findings.list.data[i]);
+	hb_json_close(&json, ']');
+	hb_json_open(&json, "suppressed", '[');
+	for (size_t i = 0; i < analysis->suppressed.list.len; i++)
+		finding(&json, &analysis->suppressed.list.data[i]);
 	hb_json_close(&json, ']');
 	hb_json_close(&json, '}');
 	return hb_stream_finish(out);

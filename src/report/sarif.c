@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "explain/explain.h"
 #include "leak/rules.h"
+#include "leak/suppressions.h"
 #include "report/escapes.h"
 #include "report/json_writer.h"
 #include "report/page.h"
@@ -318,6 +319,14 @@ static void result(struct sarif *sarif, const struct hb_finding *finding)
 	hb_json_open(json, "partialFingerprints", '{');
 	hb_json_string(json, "heldby/v1", finding->fingerprint);
 	hb_json_close(json, '}');
+	if (finding->suppressed_by) {
+		hb_json_open(json, "suppressions", '[');
+		hb_json_open(json, NULL, '{');
+		hb_json_string(json, "kind", "external");
+		hb_json_string(json, "justification", finding->suppressed_by->reason);
+		hb_json_close(json, '}');
+		hb_json_close(json, ']');
+	}
 	hb_json_open(json, "properties", '{');
 	hb_json_string(json, "verdict", hb_verdict_name(finding->verdict));
 	hb_json_u64(json, "count", finding->count);
@@ -344,6 +353,8 @@ struct hb_error *hb_render_sarif(const struct hb_report *report, const struct hb
 	hb_json_open(json, "results", '[');
 	for (size_t i = 0; i < findings->list.len; i++)
 		result(&sarif, &findings->list.data[i]);
+	for (size_t i = 0; i < report->analysis->suppressed.list.len; i++)
+		result(&sarif, &report->analysis->suppressed.list.data[i]);
 	hb_json_close(json, ']');
 	hb_json_close(json, '}');
 	hb_json_close(json, ']');

@@ -1,4 +1,5 @@
 /* The report for a person: docs/report.md. Names first, addresses never. */
+#include "leak/suppressions.h"
 #include "report/open_files.h"
 #include "report/page.h"
 #include "report/report.h"
@@ -681,6 +682,23 @@ static void nothing_suspicious(struct text *text)
 	hb_page_wrap(&text->page, HB_PLAIN, line);
 }
 
+/* Left out of the findings, and never without a word. */
+static void suppressed(struct text *text)
+{
+	const struct hb_findings *findings = &text->report->analysis->suppressed;
+	for (size_t i = 0; i < findings->list.len && text->options->verbose; i++) {
+		const struct hb_finding *finding = &findings->list.data[i];
+		hb_page_printf(&text->page, HB_DIM, "suppressed  %s  %s  (%s)", finding->rule, finding->title,
+		               finding->suppressed_by->reason);
+		hb_page_newline(&text->page);
+	}
+	if (!findings->list.len)
+		return;
+	hb_page_printf(&text->page, HB_DIM, "%zu suppressed%s", findings->list.len,
+	               text->options->verbose ? "" : ": -v lists them");
+	hb_page_newline(&text->page);
+}
+
 static void closing(struct text *text)
 {
 	const struct hb_findings *findings = &text->report->analysis->findings;
@@ -689,6 +707,7 @@ static void closing(struct text *text)
 	if (!findings->list.len) {
 		nothing_suspicious(text);
 		hb_page_newline(page);
+		suppressed(text);
 		return;
 	}
 	char summary[4 * NUMBER];
@@ -700,6 +719,7 @@ static void closing(struct text *text)
 	if (with_bytes > 1)
 		hb_page_put(page, HB_DIM, "   where findings overlap, each counts the bytes");
 	hb_page_newline(page);
+	suppressed(text);
 }
 
 static struct text text_on(const struct hb_report *report, const struct hb_render_options *options, FILE *out)

@@ -1,7 +1,7 @@
 // Leaks is every leak that heldby tells of from one look, each in three forms: leaking, repaired, and a healthy program that
 // looks much like it.
 //
-//	leaks CLASS leaking|fixed|healthy
+//	leaks CLASS leaking|fixed|healthy...
 package main
 
 import (
@@ -27,17 +27,20 @@ var classes = map[string]class{
 func main() {
 	_ = pprof.Lookup("heap")   // links the memory profile
 	runtime.MemProfileRate = 1 // every allocation has its place
-	if len(os.Args) != 3 {
+	words := os.Args[1:]
+	if len(words) == 0 || len(words)%2 != 0 {
 		os.Exit(2)
 	}
-	forms := classes[os.Args[1]]
-	switch os.Args[2] {
-	case "leaking":
-		forms.leaking()
-	case "fixed":
-		forms.fixed()
-	case "healthy":
-		forms.healthy()
+	for ; len(words) > 0; words = words[2:] {
+		forms := classes[words[0]]
+		switch words[1] {
+		case "leaking":
+			forms.leaking()
+		case "fixed":
+			forms.fixed()
+		case "healthy":
+			forms.healthy()
+		}
 	}
 	runtime.GC()
 	control.Serve("leaks")
