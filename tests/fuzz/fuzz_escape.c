@@ -1,6 +1,7 @@
-/* Text of a target, escaped for a terminal and for JSON: whatever comes in, nothing that commands a terminal and
- * nothing that is not UTF-8 comes out, and no buffer overflows. */
+/* Text of a target, escaped for a terminal and for every other format: whatever comes in, nothing that commands a terminal, nothing
+ * that is not UTF-8 and nothing that means something in that format comes out, and no buffer overflows. */
 #include "base/memory.h"
+#include "report/escapes.h"
 #include "report/format.h"
 #include "report/json_writer.h"
 
@@ -88,6 +89,92 @@ static void escape_for_json(const char *text)
 	free(out);
 }
 
+static char *escape_with(void (*put)(FILE *, const char *, size_t), const char *text)
+{
+	char *out = NULL;
+	size_t len = 0;
+	FILE *stream = open_memstream(&out, &len);
+	require(stream != NULL);
+	put(stream, text, strlen(text));
+	fclose(stream);
+	require(strlen(out) == len && is_utf8((const unsigned char *)out, len));
+	require(!commands_terminal((const unsigned char *)out, len));
+	return out;
+}
+
+static void escape_for_xml(const char *text)
+{
+	char *out = escape_with(hb_put_xml, text);
+	require(!out[strcspn(out, "<>\"'")]);
+	for (const char *at = out; (at = strchr(at, '&')); at++)
+		require(!strncmp(at, "&amp;", 5) || !strncmp(at, "&lt;", 4) || !strncmp(at, "&gt;", 4) ||
+		        !strncmp(at, "&quot;", 6) || !strncmp(at, "&apos;", 6));
+	/* No characters: U+FFFE and U+FFFF. */
+	require(!strstr(out, "\xef\xbf\xbe") && !strstr(out, "\xef\xbf\xbf"));
+	free(out);
+}
+
+static void escape_for_uri(const char *text)
+{
+	char *out = escape_with(hb_put_uri_path, text);
+	require(strspn(out, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~/%") == strlen(out));
+	require(strncmp(out, "//", 2) != 0);
+	for (const char *at = out; (at = strchr(at, '%')); at++)
+		require(strspn(at + 1, "0123456789ABCDEF") >= 2);
+	free(out);
+}
+
+static void escape_for_sarif(const char *text)
+{
+	char *out = escape_with(hb_put_sarif_message, text);
+	require(!strstr(out, "]("));
+	for (const char *at = out; at[strcspn(at, "{}")]; at += 2) {
+		at += strcspn(at, "{}");
+		require(at[0] == at[1]);
+	}
+	free(out);
+}
+
+static void escape_for_github(const char *text)
+{
+	char *message = escape_with(hb_put_github_message, text), *property = escape_with(hb_put_github_property, text);
+	require(!property[strcspn(property, ":,")]);
+	for (const char *at = message; (at = strchr(at, '%')); at++)
+		require(!strncmp(at, "%25", 3));
+	free(message);
+	free(property);
+}
+
+/* The end of the code span that begins at `at`; NULL: it has none, and so is none. */
+static const char *span_end(const char *at)
+{
+	size_t fence = strspn(at, "`");
+	for (at += fence; *at; at += strspn(at, "`")) {
+		at += strcspn(at, "`");
+		if (strspn(at, "`") == fence)
+			return at + fence;
+	}
+	return NULL;
+}
+
+static void escape_for_markdown(const char *text)
+{
+	char *code = escape_with(hb_put_markdown_code, text), *sentence = escape_with(hb_put_markdown_sentence, text);
+	const char *end = *text ? span_end(code) : code;
+	require(end && !*end);
+	for (const char *at = sentence; *at;) {
+		if (*at == '`') {
+			at = span_end(at);
+			require(at != NULL);
+			continue;
+		}
+		require(!strchr("<>[]&*_~|\\@#$!", *at) && (unsigned char)*at < 0x80);
+		at++;
+	}
+	free(code);
+	free(sentence);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	char *text = strndup((const char *)data, size);
@@ -96,6 +183,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	escape_for_terminal(text, size ? data[0] : 0);
 	escape_for_terminal(text, 1);
 	escape_for_json(text);
+	escape_for_xml(text);
+	escape_for_uri(text);
+	escape_for_sarif(text);
+	escape_for_github(text);
+	escape_for_markdown(text);
 	free(text);
 	return 0;
 }
