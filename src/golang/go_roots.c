@@ -320,7 +320,7 @@ static struct hb_error *add_tiny_blocks(struct builder *builder)
 	uint64_t ps, nps, p, mcache, tiny;
 	if (!builder->go->allp || !hb_snapshot_slice(snapshot, builder->go->allp, 1 << 16, &ps, &nps))
 		return NULL;
-	TRY(add_named_node(builder, HB_ROOT_RUNTIME, 2, "tiny allocation blocks"));
+	TRY(add_named_node(builder, HB_ROOT_RUNTIME, 2, HB_ROOT_TINY_BLOCKS));
 	for (uint64_t i = 0; i < nps; i++)
 		if (hb_snapshot_u64(snapshot, ps + i * 8, &p) &&
 		    hb_snapshot_u64(snapshot, p + layout->p.mcache, &mcache) &&
@@ -430,7 +430,7 @@ static struct hb_error *build(struct builder *builder)
 	TRY(add_timers(builder));
 	TRY(add_specials(builder, kinds->finalizer, "finalizers"));
 	TRY(add_specials(builder, kinds->cleanup, "cleanups"));
-	TRY(add_specials(builder, kinds->weak_handle, "weak pointers"));
+	TRY(add_specials(builder, kinds->weak_handle, HB_ROOT_WEAK_POINTERS));
 	TRY(add_queues(builder));
 	TRY(scan_globals(builder, 2));
 	TRY(add_tiny_blocks(builder));

@@ -2,6 +2,7 @@
 #pragma once
 #include "leak/finding.h"
 
+extern const struct hb_detector hb_detector_blocked;      /* H201 */
 extern const struct hb_detector hb_detector_sub_slices;   /* H301 */
 extern const struct hb_detector hb_detector_timers;       /* H401 H402 H403 */
 extern const struct hb_detector hb_detector_contexts;     /* H701 */

@@ -5,6 +5,7 @@
 
 const struct hb_rule hb_rules[] = {
         {"H101", "GrowingMap", HB_RULE_NEEDS_LOOKS},
+        {"H201", "BlockedForEver", HB_RULE_NEEDS_NOTHING_ELSE},
         {"H301", "SmallPartOfLargeArray", HB_RULE_NEEDS_NOTHING_ELSE},
         {"H401", "ForgottenAfterFuncTimers", HB_RULE_NEEDS_NOTHING_ELSE},
         {"H402", "ForgottenTickers", HB_RULE_NEEDS_NOTHING_ELSE},
