@@ -343,13 +343,16 @@ static struct hb_error *find_globals(const struct hb_go_memory *memory, struct h
 	if ((!allspans || !ret->allgs) && ret->newer)
 		return hb_error_create(HB_ERR_UNSUPPORTED, "its %s was not found",
 		                       allspans ? "list of goroutines" : "heap");
+	/* It has goroutines, and next to no spans: from 1.26 on those that a processor takes at once are nearly all unused then. */
+	const char *why = !allspans && ret->allgs
+	                          ? "its objects may be outside the Go heap, as GODEBUG=sbrk=1 puts them"
+	                          : "it may not have started yet";
 	if (!allspans || !ret->allgs)
-		return hb_error_create(
-		        HB_ERR_UNSUPPORTED,
-		        "this is a Go program (%s), but its %s could not be found: it may not have started "
-		        "yet, or its runtime is not as Go 1.%u's",
-		        ret->version.text[0] ? ret->version.text : "version unknown",
-		        allspans ? "list of goroutines" : "heap", ret->layout->minor);
+		return hb_error_create(HB_ERR_UNSUPPORTED,
+		                       "this is a Go program (%s), but its %s could not be found: %s, or its runtime "
+		                       "is not as Go 1.%u's",
+		                       ret->version.text[0] ? ret->version.text : "version unknown",
+		                       allspans ? "list of goroutines" : "heap", why, ret->layout->minor);
 	ret->mheap = allspans - ret->layout->mheap.allspans;
 	return NULL;
 }

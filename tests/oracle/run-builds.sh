@@ -188,6 +188,7 @@ refused() {
 		done
 	else
 		refused_sbrk 1.24.10
+		refused_sbrk 1.27.3
 	fi
 }
 
