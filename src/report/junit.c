@@ -4,6 +4,7 @@
  */
 #include "base/memory.h"
 #include "leak/rules.h"
+#include "leak/suppressions.h"
 #include "report/escapes.h"
 #include "report/page.h"
 #include "report/place.h"
@@ -42,12 +43,17 @@ static void property(FILE *out, const char *name, const char *value)
 	fputs("/>\n", out);
 }
 
-static bool is_found(const struct hb_findings *findings, const char *rule)
+static bool is_in(const struct hb_findings *findings, const char *rule)
 {
 	for (size_t i = 0; i < findings->list.len; i++)
 		if (!strcmp(findings->list.data[i].rule, rule))
 			return true;
 	return false;
+}
+
+static bool is_found(const struct hb_analysis *analysis, const char *rule)
+{
+	return is_in(&analysis->findings, rule) || is_in(&analysis->suppressed, rule);
 }
 
 /* Why finding nothing says nothing about a rule; NULL: it says that there is none. */
@@ -132,6 +138,14 @@ static void failure(const struct junit *junit, const struct hb_finding *finding)
 	fprintf(junit->out, "\n%-10s %" PRIu64 "\n   </failure>\n", "bytes", finding->bytes);
 }
 
+static void suppressed(const struct junit *junit, const struct hb_finding *finding)
+{
+	open_case(junit, finding);
+	fputs("   <skipped message=\"suppressed: ", junit->out);
+	put(junit->out, finding->suppressed_by->reason);
+	fputs("\"/>\n  </testcase>\n", junit->out);
+}
+
 static void found(const struct junit *junit, const struct hb_finding *finding)
 {
 	open_case(junit, finding);
@@ -151,12 +165,15 @@ struct sums {
 static struct sums count(const struct junit *junit)
 {
 	const struct hb_findings *findings = &junit->report->analysis->findings;
+	size_t nsuppressed = junit->report->analysis->suppressed.list.len;
 	struct sums sums = {.tests = findings->list.len};
 	for (size_t i = 0; i < findings->list.len; i++)
 		sums.skipped += findings->list.data[i].verdict == HB_ESTIMATE;
 	sums.failures = sums.tests - sums.skipped;
+	sums.tests += nsuppressed;
+	sums.skipped += nsuppressed;
 	for (size_t i = 0; i < hb_nrules; i++) {
-		bool is_case = !is_found(findings, hb_rules[i].id);
+		bool is_case = !is_found(junit->report->analysis, hb_rules[i].id);
 		sums.tests += is_case;
 		sums.skipped += is_case && not_looked_for(junit, &hb_rules[i]);
 	}
@@ -218,8 +235,10 @@ struct hb_error *hb_render_junit(const struct hb_report *report, const struct hb
 	properties(&junit);
 	for (size_t i = 0; i < findings->list.len; i++)
 		found(&junit, &findings->list.data[i]);
+	for (size_t i = 0; i < report->analysis->suppressed.list.len; i++)
+		suppressed(&junit, &report->analysis->suppressed.list.data[i]);
 	for (size_t i = 0; i < hb_nrules; i++)
-		if (!is_found(findings, hb_rules[i].id))
+		if (!is_found(report->analysis, hb_rules[i].id))
 			not_found(&junit, &hb_rules[i]);
 	notes(&junit);
 	fputs(" </testsuite>\n</testsuites>\n", out);

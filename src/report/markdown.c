@@ -145,6 +145,9 @@ struct hb_error *hb_render_markdown(const struct hb_report *report, const struct
 	header(report, out);
 	for (size_t i = 0; i < findings->list.len; i++)
 		finding(report, &findings->list.data[i], out);
+	size_t nsuppressed = report->analysis->suppressed.list.len;
+	if (nsuppressed)
+		fprintf(out, "\n%zu suppressed.\n", nsuppressed);
 	holders(report, options->top ? options->top : TOP_HOLDERS, out);
 	notes(&report->analysis->snapshot->notes, out);
 	return hb_stream_finish(out);

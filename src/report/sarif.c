@@ -303,6 +303,19 @@ static void message(struct sarif *sarif, const struct hb_finding *finding)
 	hb_json_close(&sarif->json, '}');
 }
 
+/* By the file of suppressions, not in the source: "external". Every result has the list, or none. */
+static void suppressions(struct sarif *sarif, const struct hb_suppression *suppression)
+{
+	hb_json_open(&sarif->json, "suppressions", '[');
+	if (suppression) {
+		hb_json_open(&sarif->json, NULL, '{');
+		hb_json_string(&sarif->json, "kind", "external");
+		put_plain(sarif, "justification", suppression->reason);
+		hb_json_close(&sarif->json, '}');
+	}
+	hb_json_close(&sarif->json, ']');
+}
+
 static void result(struct sarif *sarif, const struct hb_finding *finding)
 {
 	static const char *const levels[] = {[HB_ESTIMATE] = "note", [HB_LIKELY] = "warning", [HB_PROVEN] = "error"};
@@ -316,17 +329,10 @@ static void result(struct sarif *sarif, const struct hb_finding *finding)
 	message(sarif, finding);
 	locations(sarif, finding);
 	related_locations(sarif, finding);
+	suppressions(sarif, finding->suppressed_by);
 	hb_json_open(json, "partialFingerprints", '{');
 	hb_json_string(json, "heldby/v1", finding->fingerprint);
 	hb_json_close(json, '}');
-	if (finding->suppressed_by) {
-		hb_json_open(json, "suppressions", '[');
-		hb_json_open(json, NULL, '{');
-		hb_json_string(json, "kind", "external");
-		hb_json_string(json, "justification", finding->suppressed_by->reason);
-		hb_json_close(json, '}');
-		hb_json_close(json, ']');
-	}
 	hb_json_open(json, "properties", '{');
 	hb_json_string(json, "verdict", hb_verdict_name(finding->verdict));
 	hb_json_u64(json, "count", finding->count);
@@ -339,7 +345,7 @@ struct hb_error *hb_render_sarif(const struct hb_report *report, const struct hb
 {
 	struct sarif sarif = {.json = {.out = out}, .options = options};
 	struct hb_json *json = &sarif.json;
-	const struct hb_findings *findings = &report->analysis->findings;
+	const struct hb_findings *findings = &report->analysis->findings, *suppressed = &report->analysis->suppressed;
 	hb_json_open(json, NULL, '{');
 	hb_json_string(json, "$schema", "https://json.schemastore.org/sarif-2.1.0.json");
 	hb_json_string(json, "version", "2.1.0");
@@ -353,8 +359,8 @@ struct hb_error *hb_render_sarif(const struct hb_report *report, const struct hb
 	hb_json_open(json, "results", '[');
 	for (size_t i = 0; i < findings->list.len; i++)
 		result(&sarif, &findings->list.data[i]);
-	for (size_t i = 0; i < report->analysis->suppressed.list.len; i++)
-		result(&sarif, &report->analysis->suppressed.list.data[i]);
+	for (size_t i = 0; i < suppressed->list.len; i++)
+		result(&sarif, &suppressed->list.data[i]);
 	hb_json_close(json, ']');
 	hb_json_close(json, '}');
 	hb_json_close(json, ']');

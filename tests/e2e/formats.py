@@ -42,7 +42,7 @@ def make():
     check("a leak is proven, one is likely, and one program is healthy",
           [[f["verdict"] for f in REPORTS[name]["findings"]] for name in ("proven", "likely", "healthy")] == [["proven"], ["likely"], []],
           [REPORTS[name]["findings"] for name in REPORTS])
-    for name in "healthy", "findings", "hostile":
+    for name in "healthy", "findings", "suppressed", "hostile":
         REPORTS[f"model, {name}"] = {
             format: subprocess.run([RENDER_MODEL, format, name], stdout=subprocess.PIPE, check=True).stdout.decode()
             for format in FORMATS}

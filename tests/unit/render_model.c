@@ -1,6 +1,6 @@
 /* Writes a report made by hand to stdout.
  *
- * usage: render_model FORMAT healthy|findings|hostile      the source is in /src/acme
+ * usage: render_model FORMAT healthy|findings|hostile|suppressed      the source is in /src/acme
  */
 #include "cli/formats.h"
 #include "report_model.h"
@@ -16,6 +16,8 @@ int main(int argc, char **argv)
 	report_model_create(&model, strcmp(argv[2], "healthy") != 0);
 	if (!strcmp(argv[2], "hostile"))
 		report_model_inject(&model);
+	if (!strcmp(argv[2], "suppressed"))
+		report_model_suppress(&model);
 	for (size_t i = 0; i < hb_nformats; i++) {
 		if (strcmp(hb_formats[i].name, argv[1]) != 0)
 			continue;

@@ -1,4 +1,5 @@
 #include "report_model.h"
+#include "leak/suppressions.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -214,9 +215,20 @@ void report_model_inject(struct report_model *model)
 	model->types[1].name = text(injecting_name);
 }
 
+void report_model_suppress(struct report_model *model)
+{
+	static struct hb_suppression suppression = {.reason = (char *)injecting_name, .line = 1};
+	struct hb_findings *findings = &model->analysis.findings;
+	findings->list.data[findings->list.len - 1].suppressed_by = &suppression;
+	if (!hb_vec_push(&model->analysis.suppressed.list, findings->list.data[findings->list.len - 1]))
+		abort();
+	findings->list.len--;
+}
+
 void report_model_destroy(struct report_model *model)
 {
 	hb_findings_deinit(&model->analysis.findings);
+	hb_findings_deinit(&model->analysis.suppressed);
 	hb_notes_deinit(&model->snapshot.notes);
 	hb_vec_deinit(&model->sites.samples);
 }

@@ -19,6 +19,8 @@ struct report_model {
 void report_model_create(struct report_model *model, bool with_findings);
 /* One more finding, and names everywhere, that try to be more than text in any format. */
 void report_model_inject(struct report_model *model);
+/* The last finding is one that somebody has looked at. */
+void report_model_suppress(struct report_model *model);
 void report_model_destroy(struct report_model *model);
 
 /* A name with everything that a hostile target could put into one. */

@@ -84,6 +84,29 @@ static void junit_passes_where_nothing_is_found(void **state)
 	report_model_destroy(&model);
 }
 
+static void what_is_suppressed_fails_nothing(void **state)
+{
+	(void)state;
+	struct report_model model;
+	report_model_create(&model, true);
+	report_model_suppress(&model);
+	char *out = render(hb_render_junit, &model.report, &in_source);
+	assert_int_equal(times(out, "<failure "), 1);
+	assert_has(out, " failures=\"1\" errors=\"0\" skipped=\"2\" ");
+	assert_int_equal(times(out, "<testcase classname=\"heldby.H301\""), 1);
+	assert_has(out, "<skipped message=\"suppressed: ```|&lt;script&gt;");
+	free(out);
+	out = render(hb_render_github, &model.report, &in_source);
+	assert_has(out, "heldby: 1 finding (1 proven)\n");
+	assert_lacks(out, "H301");
+	free(out);
+	out = render(hb_render_markdown, &model.report, &in_source);
+	assert_has(out, "\n1 suppressed.\n");
+	assert_lacks(out, "H301");
+	free(out);
+	report_model_destroy(&model);
+}
+
 static void annotations_are_one_line_each(void **state)
 {
 	(void)state;
@@ -211,10 +234,15 @@ static void nothing_at_all(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	        cmocka_unit_test(junit_counts_and_escapes),      cmocka_unit_test(junit_passes_where_nothing_is_found),
-	        cmocka_unit_test(annotations_are_one_line_each), cmocka_unit_test(a_healthy_program_annotates_nothing),
-	        cmocka_unit_test(markdown_is_only_text),         cmocka_unit_test(top_limits_holders),
-	        cmocka_unit_test(a_full_disk_is_an_error),       cmocka_unit_test(nothing_at_all),
+	        cmocka_unit_test(junit_counts_and_escapes),
+	        cmocka_unit_test(junit_passes_where_nothing_is_found),
+	        cmocka_unit_test(annotations_are_one_line_each),
+	        cmocka_unit_test(a_healthy_program_annotates_nothing),
+	        cmocka_unit_test(markdown_is_only_text),
+	        cmocka_unit_test(top_limits_holders),
+	        cmocka_unit_test(what_is_suppressed_fails_nothing),
+	        cmocka_unit_test(a_full_disk_is_an_error),
+	        cmocka_unit_test(nothing_at_all),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -139,6 +139,21 @@ static void hostile_names_are_only_names(void **state)
 	report_model_destroy(&model);
 }
 
+static void suppressed_findings_say_so(void **state)
+{
+	(void)state;
+	struct report_model model;
+	report_model_create(&model, true);
+	report_model_suppress(&model);
+	json_t *root = parse_report(&model.report), *results = at(root, "runs/0/results");
+	assert_int_equal(json_array_size(results), 2);
+	assert_int_equal(json_array_size(at(results, "0/suppressions")), 0);
+	assert_string_equal(string(results, "1/suppressions/0/kind"), "external");
+	assert_non_null(strstr(string(results, "1/suppressions/0/justification"), "<script>"));
+	json_decref(root);
+	report_model_destroy(&model);
+}
+
 static void every_detector_is_described(void **state)
 {
 	(void)state;
@@ -168,8 +183,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_finding_is_a_result),        cmocka_unit_test(a_healthy_program_has_no_result),
-	        cmocka_unit_test(hostile_names_are_only_names), cmocka_unit_test(every_detector_is_described),
-	        cmocka_unit_test(a_full_disk_is_an_error),
+	        cmocka_unit_test(hostile_names_are_only_names), cmocka_unit_test(suppressed_findings_say_so),
+	        cmocka_unit_test(every_detector_is_described),  cmocka_unit_test(a_full_disk_is_an_error),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
