@@ -19,10 +19,11 @@ _heldby() {
 	local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} command='' word
 	local common='--debug-file --color --quiet --verbose --help' capture='--max-pause --capture --output'
 	local report="$common $capture --format --top --show-data --wait --suppressions --fail-on"
+	local exec="$common --output --format --top --show-data --at --signal --children --suppressions --fail-on"
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		report | snapshot | explain | doctor)
+		report | exec | snapshot | explain | doctor)
 			command=$word
 			break
 			;;
@@ -51,7 +52,11 @@ _heldby() {
 		mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current")
 		return
 		;;
-	--top | --max-pause | --wait)
+	--signal)
+		mapfile -t COMPREPLY < <(compgen -W 'USR1 USR2' -- "$current")
+		return
+		;;
+	--top | --max-pause | --wait | --at)
 		return
 		;;
 	-o | --output | --debug-file | --suppressions)
@@ -62,7 +67,8 @@ _heldby() {
 	esac
 	if [[ $current == -* ]]; then
 		case $command in
-		'') word="$report --version" ;;
+		'') word="$report --at --signal --children --version" ;;
+		exec) word=$exec ;;
 		report) word=$report ;;
 		snapshot) word="$common $capture" ;;
 		explain) word="$common --max-pause --capture" ;;
@@ -71,10 +77,14 @@ _heldby() {
 		mapfile -t COMPREPLY < <(compgen -W "$word" -- "$current")
 		return
 	fi
+	if [[ $command == exec ]]; then
+		mapfile -t COMPREPLY < <(compgen -c -- "$current")
+		return
+	fi
 	compopt -o filenames 2>/dev/null
 	mapfile -t COMPREPLY < <(
 		if [[ -z $command ]]; then
-			compgen -W 'report snapshot explain doctor' -- "$current"
+			compgen -W 'report exec snapshot explain doctor' -- "$current"
 		fi
 		_heldby_targets "$current"
 		compgen -f -- "$current"

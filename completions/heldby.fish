@@ -10,17 +10,20 @@ function __heldby_targets
     end
 end
 
-set -l commands report snapshot explain doctor
+set -l commands report exec snapshot explain doctor
 set -l no_command "not __fish_seen_subcommand_from $commands"
 set -l reports "not __fish_seen_subcommand_from snapshot explain doctor"
 set -l writes "not __fish_seen_subcommand_from explain doctor"
-set -l attaches "not __fish_seen_subcommand_from doctor"
+set -l attaches "not __fish_seen_subcommand_from exec doctor"
+set -l runs "not __fish_seen_subcommand_from report snapshot explain doctor"
 
 complete -c heldby -n "$no_command" -a report -d 'Say who holds the memory of a target'
+complete -c heldby -n "$no_command" -a exec -d 'Run a command and examine it at its end'
 complete -c heldby -n "$no_command" -a snapshot -d 'Write the memory of a target as a core file'
 complete -c heldby -n "$no_command" -a explain -d 'Say what a kind of leak is, and how to repair it'
 complete -c heldby -n "$no_command" -a doctor -d 'Say whether a target may be examined'
 complete -c heldby -a '(__heldby_targets)'
+complete -c heldby -n '__fish_seen_subcommand_from exec' -a '(__fish_complete_subcommand --fcs-skip=2)'
 complete -c heldby -n '__fish_seen_subcommand_from explain' -a "(heldby explain 2>/dev/null | string replace -r '  +' \t)"
 
 complete -c heldby -n "$reports" -l format -x -a 'text json sarif junit github markdown pprof' -d 'Form of the report'
@@ -31,6 +34,9 @@ complete -c heldby -n "$attaches" -l capture -x -a 'auto copy' -d 'How memory is
 complete -c heldby -n "$reports" -l wait -x -d 'Look again until then, to say what only grows'
 complete -c heldby -n "$reports" -l suppressions -r -d 'Leave out the findings that a file names'
 complete -c heldby -n "$reports" -l fail-on -x -a 'proven likely' -d 'Exit 1 when there is such a finding'
+complete -c heldby -n "$runs" -l at -x -d 'Also examine it that long after its start'
+complete -c heldby -n "$runs" -l signal -x -a 'USR1 USR2' -d 'Also when this process is sent that signal'
+complete -c heldby -n "$runs" -l children -d 'Also examine the processes that it starts'
 complete -c heldby -n "$reports" -l show-data -d 'Show contents of the heap'
 complete -c heldby -l debug-file -r -d 'Separate debug information'
 complete -c heldby -l color -x -a 'auto always never' -d 'Colour the text'

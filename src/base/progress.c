@@ -12,6 +12,7 @@
 static enum hb_verbosity level = HB_NORMAL;
 static bool bar_allowed, bar_drawn;
 static volatile sig_atomic_t interrupted;
+static struct sigaction int_before, term_before, pipe_before;
 static const char *stage_name;
 static uint64_t stage_total, stage_start_ns;
 static _Atomic uint64_t stage_done;
@@ -65,9 +66,17 @@ void hb_progress_init(enum hb_verbosity verbosity)
 	const char *term = getenv("TERM");
 	bar_allowed = verbosity != HB_QUIET && isatty(STDERR_FILENO) && term && strcmp(term, "dumb") != 0;
 	struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART: blocking calls must return */
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error of write(), with a sentence */
+	sigaction(SIGINT, &action, &int_before);
+	sigaction(SIGTERM, &action, &term_before);
+	action.sa_handler = SIG_IGN; /* a closed pipe is an error of write(), with a sentence */
+	sigaction(SIGPIPE, &action, &pipe_before);
+}
+
+void hb_signals_restore(void)
+{
+	sigaction(SIGINT, &int_before, NULL);
+	sigaction(SIGTERM, &term_before, NULL);
+	sigaction(SIGPIPE, &pipe_before, NULL);
 }
 
 void hb_progress_stage(const char *name, uint64_t total)

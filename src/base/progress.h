@@ -12,6 +12,8 @@ enum hb_verbosity { HB_QUIET, HB_NORMAL, HB_VERBOSE };
 
 /* Once, from the command line: installs the SIGINT/SIGTERM handlers and decides whether a bar may be drawn. */
 void hb_progress_init(enum hb_verbosity verbosity);
+/* The signals are handled as they were before that again: for a program that takes heldby's place. */
+void hb_signals_restore(void);
 
 /* Names the stage that starts now ("reading spans"); total 0 = unknown. Draws nothing in the first 300 ms. */
 void hb_progress_stage(const char *name, uint64_t total);

@@ -16,6 +16,9 @@ enum hb_option_id {
 	HB_OPTION_MAX_PAUSE,
 	HB_OPTION_WAIT,
 	HB_OPTION_CAPTURE,
+	HB_OPTION_AT,
+	HB_OPTION_SIGNAL,
+	HB_OPTION_CHILDREN,
 	HB_OPTION_SHOW_DATA,
 	HB_OPTION_DEBUG_FILE,
 	HB_OPTION_SUPPRESSIONS,
@@ -46,6 +49,9 @@ struct hb_command_line {
 	const char *debug_file;
 	const char *suppressions; /* NULL: none */
 	int fail_on;              /* enum hb_verdict; -1: no finding makes the exit status 1 */
+	char *const *argv;        /* of `heldby exec`: the command and its arguments, NULL-terminated */
+	uint64_t at_ns;           /* 0: not given */
+	int signal;               /* 0: none */
 };
 
 enum hb_target_need { HB_TARGET_NONE, HB_TARGET_OPTIONAL, HB_TARGET_REQUIRED };
@@ -58,7 +64,8 @@ struct hb_command {
 	uint32_t options; /* HB_OPTION_BITs it understands */
 	uint32_t required;
 	enum hb_target_need target;
-	bool takes_topic; /* a word before the target */
+	bool takes_topic;   /* a word before the target */
+	bool takes_command; /* the first word that is no option, and all that follow it, are a command line */
 	/* Prints its result; *status becomes the exit status when there is no error. */
 	struct hb_error *(*run)(const struct hb_command_line *line, int *status);
 };
@@ -84,4 +91,5 @@ int hb_cli_run(int argc, char *const *argv);
 struct hb_error *hb_command_report(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_snapshot(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_explain(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
+struct hb_error *hb_command_exec(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_doctor(const struct hb_command_line *line, int *status) HB_MUST_CHECK;

@@ -27,6 +27,21 @@ const struct hb_command hb_commands[] = {
                 .run = hb_command_report,
         },
         {
+                .name = "exec",
+                .synopsis = "[OPTION...] -- COMMAND [ARGUMENT...]",
+                .summary = "run a command and examine it at its end",
+                .about = "Runs a Go program and examines it when it ends, before its memory is gone.\n"
+                         "It keeps its pid, terminal, signals and exit status. The report goes to standard\n"
+                         "error or -o FILE (%p: pid, %e: name). For tests: go test -exec 'heldby exec --'\n",
+                .examples = {"heldby exec -- ./server", "heldby exec --fail-on proven -o report-%p.txt -- ./server"},
+                .options = COMMON | HB_OPTION_BIT(FORMAT) | HB_OPTION_BIT(OUTPUT) | HB_OPTION_BIT(TOP) |
+                           HB_OPTION_BIT(SHOW_DATA) | HB_OPTION_BIT(AT) | HB_OPTION_BIT(SIGNAL) |
+                           HB_OPTION_BIT(CHILDREN) | HB_OPTION_BIT(SUPPRESSIONS) | HB_OPTION_BIT(FAIL_ON),
+                .target = HB_TARGET_NONE,
+                .takes_command = true,
+                .run = hb_command_exec,
+        },
+        {
                 .name = "snapshot",
                 .synopsis = "TARGET -o FILE",
                 .summary = "keep its memory in a core file, to examine later or elsewhere",
@@ -99,7 +114,8 @@ static void print_option(const struct hb_option *option, FILE *out)
 
 static void print_command_help(const struct hb_command *command, FILE *out)
 {
-	fprintf(out, "usage: heldby %s %s [OPTION...]\n\n%s\n", command->name, command->synopsis, command->about);
+	fprintf(out, "usage: heldby %s %s%s\n\n%s\n", command->name, command->synopsis,
+	        command->takes_command ? "" : " [OPTION...]", command->about);
 	for (size_t i = 0; i < hb_options_count; i++)
 		if (command->options & 1u << hb_options_table[i].id)
 			print_option(&hb_options_table[i], out);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 const struct hb_option hb_options_table[] = {
@@ -15,6 +16,9 @@ const struct hb_option hb_options_table[] = {
         {HB_OPTION_MAX_PAUSE, 0, "max-pause", "TIME", "refuse a longer pause (50ms if not given)"},
         {HB_OPTION_WAIT, 0, "wait", "TIME", "look again until then: what only grows? (20s)"},
         {HB_OPTION_CAPTURE, 0, "capture", "HOW", "auto (default) or copy: read memory while stopped"},
+        {HB_OPTION_AT, 0, "at", "TIME", "also examine it TIME after its start (90s, 5m)"},
+        {HB_OPTION_SIGNAL, 0, "signal", "NAME", "also when the process that -v names gets USR1 or USR2"},
+        {HB_OPTION_CHILDREN, 0, "children", NULL, "also examine the processes that it starts"},
         {HB_OPTION_SHOW_DATA, 0, "show-data", NULL, "show contents of the heap; they may be secrets"},
         {HB_OPTION_DEBUG_FILE, 0, "debug-file", "FILE", "debug information split from the executable"},
         {HB_OPTION_SUPPRESSIONS, 0, "suppressions", "FILE", "leave out the findings that FILE names"},
@@ -95,6 +99,16 @@ static struct hb_error *parse_top(const char *value, unsigned *ret)
 	return NULL;
 }
 
+static struct hb_error *parse_signal(const char *value, int *ret)
+{
+	static const char *const names[] = {"USR1", "USR2"};
+	static const int numbers[] = {SIGUSR1, SIGUSR2};
+	size_t choice = 0;
+	TRY(parse_word("signal", strncmp(value, "SIG", 3) ? value : value + 3, names, hb_countof(names), &choice));
+	*ret = numbers[choice];
+	return NULL;
+}
+
 static void take_flag(struct hb_command_line *line, const struct hb_option *option)
 {
 	line->seen |= 1u << option->id;
@@ -143,12 +157,19 @@ static struct hb_error *take_value(struct hb_command_line *line, const struct hb
 		TRY(parse_word("fail-on", value, gates, hb_countof(gates), &choice));
 		line->fail_on = choice ? HB_LIKELY : HB_PROVEN;
 		return NULL;
+	case HB_OPTION_AT:
+		if (!hb_duration_parse(value, &line->at_ns))
+			return hb_error_create(HB_ERR_USAGE, "--at '%s' is not a duration such as 90s or 5m", value);
+		return NULL;
+	case HB_OPTION_SIGNAL:
+		return parse_signal(value, &line->signal);
 	case HB_OPTION_DEBUG_FILE:
 		line->debug_file = value;
 		return NULL;
 	case HB_OPTION_QUIET:
 	case HB_OPTION_VERBOSE:
 	case HB_OPTION_SHOW_DATA:
+	case HB_OPTION_CHILDREN:
 	case HB_OPTION_VERSION:
 	case HB_OPTION_HELP:
 		return NULL; /* flags */
@@ -267,6 +288,8 @@ static struct hb_error *check(struct hb_command_line *line)
 			return hb_error_create(HB_ERR_USAGE, "'heldby %s' needs --%s %s", command->name, option->name,
 			                       option->value);
 	}
+	if (command->takes_command && !line->argv)
+		return hb_error_create(HB_ERR_USAGE, "no command: heldby %s %s", command->name, command->synopsis);
 	if (command->target == HB_TARGET_REQUIRED && !line->target)
 		return hb_error_create(HB_ERR_USAGE, "no target: give a pid, the name of a process, or a core file");
 	return NULL;
@@ -278,9 +301,13 @@ struct hb_error *hb_command_line_parse(int argc, char *const *argv, struct hb_co
 	bool only_words = false;
 	for (int at = 1; at < argc; at++) {
 		const char *argument = argv[at];
-		if (only_words || argument[0] != '-' || !argument[1])
+		if (only_words || argument[0] != '-' || !argument[1]) {
+			if (line.command && line.command->takes_command) {
+				line.argv = &argv[at];
+				break;
+			}
 			TRY(take_word(&line, argument));
-		else if (!strcmp(argument, "--"))
+		} else if (!strcmp(argument, "--"))
 			only_words = true;
 		else if (argument[1] == '-')
 			TRY(parse_long(&line, argv, argc, &at));

@@ -83,8 +83,8 @@ static struct hb_error *open_file(struct hb_output *output, const char *path, bo
 	bool exists = stat(path, &status) == 0;
 	if (exists && S_ISDIR(status.st_mode))
 		return hb_error_create(HB_ERR_IO, "cannot write to '%s': it is a directory", path);
-	/* The file that a link leads to is replaced, not the link. */
-	output->path = exists ? realpath(path, NULL) : strdup(path);
+	/* The file that a link leads to is replaced, not the link; what /dev/stdout leads to may have no name. */
+	output->path = exists && S_ISREG(status.st_mode) ? realpath(path, NULL) : strdup(path);
 	if (!output->path)
 		return hb_error_nomem();
 	if (!exists || S_ISREG(status.st_mode))
@@ -116,9 +116,17 @@ struct hb_error *hb_output_open(const char *path, bool secret, enum hb_color col
 	return NULL;
 }
 
+void hb_output_to_stderr(enum hb_color color, struct hb_output *ret)
+{
+	*ret = (struct hb_output){
+	        .stream = stderr, .color = wants_color(color, STDERR_FILENO), .width = terminal_width(STDERR_FILENO)};
+}
+
 struct hb_error *hb_output_commit(struct hb_output *output)
 {
-	const char *name = output->path ? output->path : "standard output";
+	const char *name = output->path               ? output->path
+	                   : output->stream == stderr ? "standard error"
+	                                              : "standard output";
 	int reason = ferror(output->stream) ? errno : 0; /* the renderer met it first, and left why */
 	errno = reason;
 	if (fflush(output->stream) != 0 || ferror(output->stream)) {
@@ -137,7 +145,7 @@ struct hb_error *hb_output_commit(struct hb_output *output)
 
 void hb_output_close(struct hb_output *output)
 {
-	if (output->stream && output->stream != stdout)
+	if (output->stream && output->stream != stdout && output->stream != stderr)
 		fclose(output->stream);
 	if (output->temporary)
 		unlink(output->temporary);

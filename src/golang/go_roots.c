@@ -157,7 +157,7 @@ static struct hb_error *add_goroutine(struct builder *builder, const struct hb_g
 	                                            .name_is_certain = true}));
 	add_edge(builder, goroutine->g, 0);
 	TRY(hb_go_scan_stack(builder->go, goroutine, visit_stack_pointer, builder, &precise));
-	builder->imprecise_stacks += !precise;
+	builder->imprecise_stacks += !precise && goroutine->status != HB_G_RUNNING;
 	return NULL;
 }
 

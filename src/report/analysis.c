@@ -30,7 +30,8 @@ static struct lap lap_start(void)
 static struct hb_error *capture(struct hb_analysis *analysis, struct hb_target *target)
 {
 	struct hb_capture_options options = {.max_pause_ns = analysis->options.max_pause_ns,
-	                                     .debug_file = analysis->options.debug_file};
+	                                     .debug_file = analysis->options.debug_file,
+	                                     .keep_stopped = analysis->options.keep_stopped};
 	return hb_capture(target, &options, &analysis->snapshot);
 }
 

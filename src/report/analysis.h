@@ -20,6 +20,7 @@ struct hb_options {
 	unsigned top;           /* rows of each list; 0 = default */
 	const char *debug_file; /* separate debug info, NULL none */
 	uint64_t wait_ns;       /* look twice more, in a window of that length; 0: one look */
+	bool keep_stopped;      /* the target stays stopped after the capture, until it is destroyed: it ends anyhow */
 };
 
 struct hb_growth; /* growth/growth.h */

@@ -76,7 +76,8 @@ void hb_report_destroy(struct hb_report *report);
 
 struct hb_render_options {
 	bool color, verbose, show_data;
-	unsigned width; /* columns; 0: not a terminal, so 100 and nothing is shortened */
+	bool findings_only; /* text: no holders, types and goroutines */
+	unsigned width;     /* columns; 0: not a terminal, so 100 and nothing is shortened */
 	unsigned top;
 	const char *source_root; /* absolute: files below it are named relative to it where that helps; NULL none */
 };

@@ -750,10 +750,12 @@ struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_
 	const struct hb_findings *findings = &report->analysis->findings;
 	for (size_t i = 0; i < findings->list.len; i++)
 		finding(&text, &findings->list.data[i]);
-	holders(&text);
-	types(&text);
-	goroutines(&text);
-	fds(&text);
+	if (!options->findings_only) {
+		holders(&text);
+		types(&text);
+		goroutines(&text);
+		fds(&text);
+	}
 	closing(&text);
 	return hb_page_finish(&text.page);
 }

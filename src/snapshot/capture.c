@@ -192,7 +192,8 @@ static struct hb_error *stop_and_read(struct capture *capture)
 	capture->stopped = true;
 	struct hb_error *err = freeze(capture, &pause);
 	capture->stopped = false;
-	struct hb_error *resumed = hb_target_resume(capture->target);
+	bool keep = capture->options->keep_stopped && !err;
+	struct hb_error *resumed = keep ? NULL : hb_target_resume(capture->target);
 	pause.resumed = hb_now_ns();
 	if (capture->target->kind == HB_TARGET_LIVE && !err) {
 		capture->snapshot->pause_ns = pause.resumed - pause.start;

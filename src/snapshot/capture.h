@@ -11,6 +11,7 @@
 struct hb_capture_options {
 	uint64_t max_pause_ns;  /* refuse (HB_ERR_ATTACH, nothing stopped) when the prediction is above; 0 = no limit */
 	bool everything;        /* also pointer-free contents: for `heldby snapshot` */
+	bool keep_stopped;      /* the target is not resumed: by the caller, or with hb_target_destroy */
 	const char *debug_file; /* separate debug information, NULL none; HB_ERR_USAGE when it cannot be opened */
 };
 struct hb_error *hb_capture(struct hb_target *target, const struct hb_capture_options *options,

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -245,6 +246,20 @@ static void read_registers(int tid, struct hb_thread *ret)
 		return;
 	for (size_t i = 0; i < 32; i++)
 		r->general[r->ngeneral++] = hb_load_u64((const char *)vector.xmm_space + 8 * i);
+}
+
+/* Called while it is stopped on the way into the system call, which starts anew when it is let go: with these registers
+ * (x86-64: the number in orig_rax, the first argument in rdi). */
+bool hb_live_change_exit_status(struct hb_target *target, int tid, int status)
+{
+	struct user_regs_struct regs;
+	struct iovec io = {&regs, sizeof(regs)};
+	struct hb_held_thread *held = find_held(hb_live_of(target), tid);
+	if (!held || !held->stopped || ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &io) ||
+	    io.iov_len < sizeof(regs) || regs.orig_rax != SYS_exit_group)
+		return false;
+	regs.rdi = (unsigned)status;
+	return !ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &io);
 }
 
 static int compare_tid(const void *a, const void *b)

@@ -101,6 +101,9 @@ static inline struct hb_error *HB_MUST_CHECK hb_target_resume(struct hb_target *
 }
 /* Whether a live target's program has ended, or was replaced by execve, since it was opened. */
 bool hb_target_has_ended(const struct hb_target *target);
+/* Of a live target that is stopped in a call of exit_group by thread tid: it is to exit with another status. False when it
+ * is not stopped there. */
+bool hb_live_change_exit_status(struct hb_target *target, int tid, int status);
 /* Exactly len bytes, or HB_ERR_FAULT. */
 struct hb_error *hb_target_read(struct hb_target *target, uint64_t addr, void *to, size_t len) HB_MUST_CHECK;
 /* The mapping that holds addr, or NULL. */

@@ -27,7 +27,7 @@ fi
 options() { # the long options that stdin names
 	grep -oE -- '--[a-z][a-z-]+' | sort -u
 }
-for command in report snapshot explain doctor; do
+for command in report exec snapshot explain doctor; do
 	"$HELDBY" "$command" --help | options >"$WORK/$command.options"
 done
 {
@@ -67,7 +67,7 @@ complete_in_bash() { # WORD...: the last one is being typed
 		printf "%s\n" "${COMPREPLY[@]}"
 	' "$ROOT/completions/heldby.bash" "$@"
 }
-for command in report snapshot explain doctor; do
+for command in report exec snapshot explain doctor; do
 	complete_in_bash "$command" -- | agrees "bash completion of $command" "$WORK/$command.options"
 done
 complete_in_bash -- | agrees 'bash completion' "$WORK/all.options"
@@ -91,7 +91,7 @@ check_match 'bash completes a command' '^report$' "$WORK/commands"
 "$HELDBY" report 1 --format cuneiform 2>&1 | sed -n 's/.* is not one of: //p' | tr -d , | tr ' ' '\n' >"$WORK/all.formats"
 complete_in_bash report --format '' >"$WORK/formats"
 check 'bash completes the formats that heldby has' diff "$WORK/all.formats" "$WORK/formats"
-sed -nE "s/.*\[form of the report\]:format:\((.*)\)'/\1/p" "$ROOT/completions/_heldby" | tr ' ' '\n' >"$WORK/formats"
+sed -nE "s/.*\[form of the report\]:format:\((.*)\)'/\1/p" "$ROOT/completions/_heldby" | sort -u | tr ' ' '\n' >"$WORK/formats"
 check 'zsh completes the formats that heldby has' diff "$WORK/all.formats" "$WORK/formats"
 sed -nE "s/.* -l format -x -a '([^']*)'.*/\1/p" "$ROOT/completions/heldby.fish" | tr ' ' '\n' >"$WORK/formats"
 check 'fish completes the formats that heldby has' diff "$WORK/all.formats" "$WORK/formats"

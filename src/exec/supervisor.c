@@ -1,0 +1,208 @@
+/* The life of a command: waiting for the questions of its filter, for --at and --signal, and for its end. */
+#include "base/memory.h"
+#include "base/progress.h"
+#include "exec/exec_internal.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct life {
+	const struct exec_watch *watch;
+	int pidfd, signalfd;
+	uint64_t at; /* when to look, hb_now_ns(); 0: never */
+	bool seen;   /* its end was examined */
+	pid_t child; /* the child whose end was examined last */
+};
+
+/* --- What /proc says ------------------------------------------------------------------------------------------------- */
+
+struct status {
+	pid_t process;
+	uint64_t handled; /* bit n - 1: signal n is caught or ignored */
+};
+
+static bool read_status(pid_t tid, struct status *ret)
+{
+	char path[64], line[512];
+	snprintf(path, sizeof(path), "/proc/%d/status", tid);
+	FILE *file = fopen(path, "re");
+	*ret = (struct status){0};
+	if (!file)
+		return false;
+	while (fgets(line, sizeof(line), file)) {
+		unsigned long long set;
+		if (sscanf(line, "Tgid:\t%d", &ret->process) == 1)
+			continue;
+		if (sscanf(line, "SigIgn:\t%llx", &set) == 1 || sscanf(line, "SigCgt:\t%llx", &set) == 1)
+			ret->handled |= set;
+	}
+	fclose(file);
+	return ret->process > 0;
+}
+
+/* PF_FORKNOEXEC of the kernel's flags (linux/sched.h), the ninth word of /proc/PID/stat. Go 1.23 and later fork once to see
+ * whether the kernel has pidfds (os/pidfd_linux.go, checkPidfd). */
+static bool has_only_forked(pid_t pid)
+{
+	enum { PF_FORKNOEXEC = 0x40 };
+	char path[64], line[1024] = "";
+	unsigned flags = 0;
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return false;
+	bool read = fgets(line, sizeof(line), file);
+	fclose(file);
+	const char *after = strrchr(line, ')'); /* the name before it may hold anything */
+	return read && after && sscanf(after, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & PF_FORKNOEXEC);
+}
+
+/* --- Questions ------------------------------------------------------------------------------------------------------- */
+
+/* execve closes its end; what comes before is that there is no such program. */
+static bool has_started(const struct exec_watch *watch)
+{
+	char byte;
+	return recv(watch->started, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+/* Which end the question is about; false: none. */
+static bool moment_of(const struct seccomp_notif *notif, struct hb_exec_moment *ret)
+{
+	struct status status;
+	pid_t tid = (pid_t)notif->pid;
+	if (!read_status(tid, &status))
+		return false;
+	*ret = (struct hb_exec_moment){.pid = status.process, .tid = tid};
+	if (notif->data.nr == SYS_exit_group) {
+		ret->reason = HB_EXEC_EXIT;
+		ret->code = (int)notif->data.args[0] & 0xff;
+		return true;
+	}
+	int number = (int)notif->data.args[notif->data.nr == SYS_tgkill ? 2 : 1];
+	ret->reason = HB_EXEC_SIGNAL;
+	ret->code = number;
+	/* Signals that do not end a program by default: CHLD, CONT, the stopping ones, WINCH. */
+	const uint64_t harmless = 1ull << (SIGCHLD - 1) | 1ull << (SIGCONT - 1) | 1ull << (SIGSTOP - 1) |
+	                          1ull << (SIGTSTP - 1) | 1ull << (SIGTTIN - 1) | 1ull << (SIGTTOU - 1) |
+	                          1ull << (SIGWINCH - 1);
+	return number > 0 && number < 32 && !((status.handled | harmless) >> (number - 1) & 1);
+}
+
+static bool is_wanted(const struct life *life, const struct hb_exec_moment *moment)
+{
+	const struct exec_watch *watch = life->watch;
+	if (!has_started(watch))
+		return false;
+	if (moment->pid == watch->pid)
+		return !life->seen;
+	return watch->exec->children && moment->pid != life->child && !has_only_forked(moment->pid);
+}
+
+/* The thread that asks is stopped while it is examined, which takes its question back: it asks again afterwards, and is
+ * answered at once then. */
+static void answer_question(struct life *life)
+{
+	const struct exec_watch *watch = life->watch;
+	struct hb_exec_moment moment;
+	if (!exec_take(watch->listener, watch->question))
+		return;
+	if (moment_of(&watch->question->notif, &moment) && is_wanted(life, &moment)) {
+		moment.is_child = moment.pid != watch->pid;
+		if (moment.is_child)
+			life->child = moment.pid;
+		else
+			life->seen = true;
+		watch->exec->examine(watch->exec->ctx, &moment);
+	}
+	exec_answer(watch->listener, watch->question);
+}
+
+/* --- Moments before the end -------------------------------------------------------------------------------------- */
+
+static void look(const struct life *life, enum hb_exec_reason reason)
+{
+	const struct exec_watch *watch = life->watch;
+	const struct hb_exec_moment moment = {.reason = reason, .pid = watch->pid};
+	if (has_started(watch))
+		watch->exec->examine(watch->exec->ctx, &moment);
+}
+
+static int milliseconds_left(const struct life *life)
+{
+	uint64_t now = hb_now_ns();
+	if (!life->at)
+		return -1;
+	return life->at <= now ? 0 : (int)hb_min((life->at - now) / 1000000 + 1, (uint64_t)1 << 30);
+}
+
+static bool open_signalfd(struct life *life)
+{
+	sigset_t set;
+	life->signalfd = -1;
+	if (!life->watch->exec->signal)
+		return true;
+	sigemptyset(&set);
+	sigaddset(&set, life->watch->exec->signal);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	life->signalfd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return life->signalfd >= 0;
+}
+
+/* --- The loop ---------------------------------------------------------------------------------------------------- */
+
+/* One thing that happened; false when the command has ended. */
+static bool step(struct life *life)
+{
+	struct pollfd fds[] = {{.fd = life->watch->listener, .events = POLLIN},
+	                       {.fd = life->pidfd, .events = POLLIN},
+	                       {.fd = life->signalfd, .events = POLLIN}};
+	int n = poll(fds, hb_countof(fds), milliseconds_left(life));
+	if (n < 0)
+		return errno == EINTR && !hb_interrupted();
+	if (life->at && hb_now_ns() >= life->at) {
+		life->at = 0;
+		look(life, HB_EXEC_TIME);
+		return true;
+	}
+	if (fds[0].revents & POLLIN) {
+		answer_question(life);
+		return true;
+	}
+	struct signalfd_siginfo info;
+	if (fds[2].revents & POLLIN && read(life->signalfd, &info, sizeof(info)) == sizeof(info)) {
+		look(life, HB_EXEC_ASKED);
+		return true;
+	}
+	return !fds[0].revents && !fds[1].revents;
+}
+
+struct hb_error *exec_supervise(const struct exec_watch *watch)
+{
+	struct life life = {.watch = watch};
+	life.pidfd = (int)syscall(SYS_pidfd_open, watch->pid, 0);
+	if (life.pidfd < 0 || !open_signalfd(&life)) {
+		struct hb_error *err =
+		        hb_error_create(HB_ERR_IO, "cannot watch process %d: %s", watch->pid, strerror(errno));
+		if (life.pidfd >= 0)
+			close(life.pidfd);
+		return err;
+	}
+	if (watch->exec->at_ns)
+		life.at = hb_now_ns() + watch->exec->at_ns;
+	while (step(&life))
+		;
+	if (!life.seen && !hb_interrupted() && has_started(watch))
+		hb_warn("the command ended before it could be examined (killed by a signal?)");
+	close(life.pidfd);
+	if (life.signalfd >= 0)
+		close(life.signalfd);
+	return NULL;
+}

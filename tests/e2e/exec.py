@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+# test: timeout=600
+"""heldby exec: commands end as they would without it, whatever happens to heldby, and are examined at their end."""
+
+import concurrent.futures
+import json
+import os
+import pathlib
+import pty
+import random
+import re
+import signal
+import subprocess
+import time
+
+from common import HELDBY, WORK, Process, build_victim, check, run
+
+VERSIONS = ("1.18.10", "1.23.12", "1.27.3")
+LEFT = 10  # goroutines that the victim leaves behind
+
+
+def started(*command, **kwargs):
+    kwargs.setdefault("stdout", subprocess.PIPE)
+    kwargs.setdefault("stderr", subprocess.PIPE)
+    kwargs.setdefault("stdin", subprocess.DEVNULL)
+    return subprocess.Popen([str(word) for word in command], text=True, errors="replace", **kwargs)
+
+
+def watched(*words, options=(), **kwargs):
+    return started(HELDBY, "exec", *options, "--", *words, **kwargs)
+
+
+def finished(process, *text):
+    out, err = process.communicate(*text, timeout=60)
+    return process.returncode, out, err
+
+
+def until_ready(process):
+    """Reads standard error up to the line that the victim prints when its goroutines wait."""
+    while (line := process.stderr.readline()) not in ("ready\n", ""):
+        pass
+
+
+def watchers(mark):
+    """The processes of heldby that look after the command which has that argument: {pid: name}."""
+    found = {}
+    for directory in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            words = (directory / "cmdline").read_bytes().split(b"\0")
+            if mark.encode() in words and os.readlink(directory / "exe") == os.path.realpath(HELDBY):
+                found[int(directory.name)] = (directory / "comm").read_text().strip()
+        except OSError:
+            pass
+    return found
+
+
+def all_end(mark, seconds=20):
+    end = time.monotonic() + seconds
+    while watchers(mark) and time.monotonic() < end:
+        time.sleep(0.01)
+    return not watchers(mark)
+
+
+def binaries():
+    return {version: build_victim("ending", version) for version in VERSIONS}
+
+
+BUILT = binaries()
+NEWEST = BUILT[VERSIONS[-1]]
+
+
+def without_time(text):
+    """The first lines, without the moment that package log begins its own with."""
+    return [re.sub(r"^[0-9/]+ [0-9:]+ ", "", line) for line in text.splitlines()[:2]]
+
+
+def goroutines(text):
+    report = json.loads(text)
+    return sum(group["count"] for group in report["goroutines"]["groups"]
+               if group["created_by"].startswith("main.leave") and group["wait_reason"] == "chan send")
+
+
+# ---- every way to end ----
+
+ENDS = {"return": 0, "exit 3": 3, "exit-elsewhere": 4, "fatal": 1, "panic": 2, "nothing": 2}
+
+
+def every_way_to_end():
+    for version, binary in BUILT.items():
+        for way, status in ENDS.items():
+            name = f"{way}, Go {version}"
+            result = WORK / "end.json"
+            result.unlink(missing_ok=True)
+            code, _, err = finished(watched(binary, *way.split(), options=("--format", "json", "-o", result)))
+            alone, _, err_alone = finished(started(binary, *way.split()))
+            check(f"{name}: ends with its own status", code == status == alone, f"{code}, alone {alone}: {err}")
+            check(f"{name}: what it says is not touched", without_time(err) == without_time(err_alone), err)
+            check(f"{name}: is examined with all that it left", result.exists() and goroutines(result.read_text()) == LEFT,
+                  result.read_text()[:300] if result.exists() else err)
+
+
+def signals_end_it():
+    for version, binary in BUILT.items():
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            name = f"{number.name}, Go {version}"
+            result = WORK / "signal.json"
+            result.unlink(missing_ok=True)
+            process = watched(binary, "linger", options=("--format", "json", "-o", result))
+            until_ready(process)
+            process.send_signal(number)
+            code, _, err = finished(process)
+            # Go prints its goroutines and exits with 2 at SIGQUIT.
+            check(f"{name}: ends as it would", code == (2 if number == signal.SIGQUIT else -number), f"{code}: {err}")
+            check(f"{name}: is examined", result.exists() and goroutines(result.read_text()) == LEFT, err)
+    process = watched(NEWEST, "handle")
+    process.stdout.readline()
+    process.terminate()
+    check("a signal that it handles reaches it", finished(process)[0] == 7)
+    process = watched(NEWEST, "linger", "mark-kill")
+    until_ready(process)
+    process.kill()
+    code, _, err = finished(process)
+    check("SIGKILL: it ends, and that it was not examined is said", code == -9 and "could not be examined" in err or
+          "before it could be examined" in err, f"{code}: {err}")
+    check("SIGKILL: nobody stays", all_end("mark-kill"), watchers("mark-kill"))
+
+
+# ---- what it inherits ----
+
+def what_it_inherits():
+    block = os.urandom(1 << 20)
+    process = subprocess.Popen([HELDBY, "exec", "-q", "--", NEWEST, "copy"], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL)
+    out, _ = process.communicate(block * 8)
+    check("standard input and output are its own", out == block * 8, len(out))
+    process = watched(NEWEST, "pid")
+    code, out, _ = finished(process)
+    check("it has the pid and the parent that heldby had", out.split() == [str(process.pid), str(os.getpid())], out)
+    ignoring = {"preexec_fn": lambda: (signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGPIPE, signal.SIG_DFL))}
+    same = [finished(command)[1] for command in (started(NEWEST, "dispositions", **ignoring), watched(NEWEST, "dispositions", **ignoring))]
+    check("signals are handled as its parent wished", same[0] == same[1] and "SigIgn" in same[0], same)
+    process = started("sh", "-c", '"$0" exec -- "$1" write 4096 2>"$2" | head -c 1000000000 | wc -c', HELDBY, NEWEST, WORK / "pipe")
+    code, out, _ = finished(process)
+    check("gigabytes through a pipe whose reader leaves", out.strip() == "1000000000", out)
+
+
+def a_terminal():
+    pid, terminal = pty.fork()
+    if not pid:
+        os.execv(HELDBY, [HELDBY, "exec", "-q", "--", "sh", "-c", "ps -o pgid=,tpgid= -p $$; tty"])
+    text = b""
+    try:
+        while piece := os.read(terminal, 1000):
+            text += piece
+    except OSError:
+        pass # the other end is closed
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    words = text.split()
+    check("the terminal is its own, in the foreground", status == 0 and len(words) >= 3 and words[0] == words[1] == str(pid).encode() and
+          words[2].startswith(b"/dev/pts/"), text)
+
+
+# ---- commands that are no Go program, or none at all ----
+
+def other_commands():
+    code, _, err = finished(watched(WORK / "missing"))
+    check("a missing command: 127", code == 127 and "cannot run" in err and "No such file" in err, f"{code}: {err}")
+    (WORK / "plain").write_text("text")
+    code, _, err = finished(watched(WORK / "plain"))
+    check("a file that cannot be run: 126", code == 126 and "cannot run" in err, f"{code}: {err}")
+    code, out, err = finished(watched("sh", "-c", "echo shell; exit 5"))
+    check("a command that is no Go program runs through, with a word", (code, out) == (5, "shell\n") and "not a Go program" in err,
+          f"{code}: {err}")
+    code, _, err = finished(started(HELDBY, "exec"))
+    check("no command: wrong usage", code == 2 and "no command" in err, f"{code}: {err}")
+    code, out, err = finished(watched(HELDBY, "exec", "--", NEWEST, "exit", "6"))
+    check("within another heldby exec: it is run, and that it cannot be examined twice is said",
+          code == 6 and "run without being examined" in err and "goroutines" in err.lower(), f"{code}: {err}")
+
+
+# ---- other processes ----
+
+def children():
+    pattern = WORK / "of-%e-%p.json"
+    code, out, err = finished(watched(NEWEST, "parent", options=("--children", "--format", "json", "-o", pattern)))
+    reports = list(WORK.glob("of-ending*.json"))
+    check("children: parent and child are examined, and end as they should", code == 0 and "exit status 9" in out and len(reports) == 2 and
+          all(goroutines(report.read_text()) == LEFT for report in reports), f"{code}: {out} {err} {reports}")
+    for report in reports:
+        report.unlink()
+    code, out, err = finished(watched(NEWEST, "parent", options=("--format", "json", "-o", pattern)))
+    check("children are left alone otherwise", "exit status 9" in out and len(list(WORK.glob("of-ending*.json"))) == 1, err)
+
+
+def a_daemon():
+    process = watched(NEWEST, "daemon", "mark-daemon", stdin=subprocess.PIPE, options=("-q",))
+    until_ready(process)
+    process.wait(timeout=60)
+    check("a daemon's parent ends", process.returncode == 0, process.returncode)
+    # The supervisor has gone, or is about to: the keeper answers for the child from now on.
+    process.stdin.close()
+    out = process.stdout.read()
+    check("the child goes on and ends, which closes its output", out == "outlived\n", out)
+    check("then nobody of heldby's stays", all_end("mark-daemon"), watchers("mark-daemon"))
+
+
+def another_user():
+    code, _, err = finished(watched(NEWEST, "user"))
+    check("a command that changes its user ends as it should", code == 0, f"{code}: {err}")
+
+
+# ---- before its end ----
+
+def before_its_end():
+    result = WORK / "at-%p.json"
+    process = watched(NEWEST, "linger", options=("--at", "500ms", "--format", "json", "-o", result))
+    at = WORK / f"at-{process.pid}.json"
+    end = time.monotonic() + 30
+    while not at.exists() and time.monotonic() < end:
+        time.sleep(0.01)
+    check("--at: it is examined while it runs", at.exists() and process.poll() is None and goroutines(at.read_text()) == LEFT)
+    process.kill()
+    finished(process)
+    process = watched(NEWEST, "linger", "mark-signal", options=("-v", "--signal", "USR1"))
+    text = ""
+    while "ready" not in text.splitlines():
+        text += process.stderr.readline()
+    named = re.search(r"process (\d+) examines process (\d+) when it is sent", text)
+    if check("--signal: -v names who is to be sent it", named and int(named[2]) == process.pid, text):
+        os.kill(int(named[1]), signal.SIGUSR1)
+        while not (line := process.stderr.readline()).startswith("Goroutines") and line:
+            pass
+        check("--signal: it is examined while it runs", line.startswith(f"Goroutines  {LEFT + 1}") and process.poll() is None, line)
+    process.kill()
+    finished(process)
+
+
+# ---- heldby is killed ----
+
+def killed_once(number):
+    """Kills one process of heldby's at some moment of the command's life or end: how it ended, or what went wrong."""
+    mark = f"mark-killed-{number}"
+    status = number % 100 + 1
+    process = watched(NEWEST, "exit", str(status), mark, options=("-q",), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    time.sleep(random.random() * 0.15) # any moment is to do
+    killed = False
+    others = [pid for pid in watchers(mark) if pid != process.pid]
+    if others:
+        try:
+            os.kill(random.choice(others), signal.SIGKILL)
+            killed = True
+        except ProcessLookupError:
+            pass
+    try:
+        code = process.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return killed, f"{number}: it did not end"
+    # Before there is a filter, heldby itself may be what ends: it says that the command was not run.
+    return killed, "" if code == status or code == 3 else f"{number}: status {code}, not {status}"
+
+
+def heldby_is_killed():
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(killed_once, range(200)))
+    wrong = [what for _, what in results if what]
+    killed = sum(killed for killed, _ in results)
+    check(f"the command ends with its own status, whenever heldby is killed ({killed} of {len(results)} times in its life)",
+          not wrong and killed >= 20, wrong or killed)
+    check("nobody of heldby's stays", all(all_end(f"mark-killed-{number}") for number in range(200)))
+
+
+if __name__ == "__main__":
+    run(every_way_to_end, signals_end_it, what_it_inherits, a_terminal, other_commands, children, a_daemon, another_user, before_its_end,
+        heldby_is_killed)
