@@ -7,6 +7,7 @@
  * A main goroutine in `select {}` does so on purpose, and is not told of; what it refers to is no more reachable for it.
  */
 #include "leak/blocked.h"
+#include "base/progress.h"
 #include "leak/detectors.h"
 #include "leak/wording.h"
 #include "report/whereabouts.h"
@@ -126,7 +127,10 @@ static struct hb_error *find(struct hb_blocked *blocked, struct hb_findings *fin
 static struct hb_error *run(const struct hb_analysis *analysis, struct hb_findings *findings)
 {
 	struct hb_blocked blocked = {.analysis = analysis};
+	uint64_t start = hb_now_ns();
 	struct hb_error *err = find(&blocked, findings);
+	hb_verbose("blocked goroutines: %zu of %zu candidates proven, %.0f ms", blocked.proof.nproven,
+	           blocked.proof.waits.ncandidates, (double)(hb_now_ns() - start) / 1e6);
 	free(blocked.list);
 	hb_reasons_deinit(&blocked.reasons);
 	hb_dark_deinit(&blocked.dark);

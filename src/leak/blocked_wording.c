@@ -188,7 +188,7 @@ static struct hb_error *say_chain(struct hb_blocked *blocked, uint32_t node, con
 
 struct tally {
 	size_t count[HB_REASON_CROWD + 1];
-	uint32_t first[HB_REASON_CROWD + 1]; /* node */
+	uint32_t first[HB_REASON_CROWD + 1]; /* node: of those with the longest chain, the first */
 	uint64_t stacks;
 	uint64_t since_min, since_max; /* seconds; 0: unknown */
 };
@@ -200,7 +200,8 @@ static struct tally tally_up(const struct hb_blocked *blocked, const uint32_t *n
 	for (size_t i = 0; i < n; i++) {
 		const struct hb_goroutine *goroutine = blocked->list[nodes[i]].goroutine;
 		unsigned reason = blocked->reasons.reason[nodes[i]];
-		if (!tally.count[reason]++)
+		if (!tally.count[reason]++ ||
+		    blocked->reasons.depth[nodes[i]] > blocked->reasons.depth[tally.first[reason]])
 			tally.first[reason] = nodes[i];
 		tally.stacks += goroutine->stack_hi - goroutine->stack_lo;
 		if (goroutine->waitsince <= 0 || now <= goroutine->waitsince)

@@ -251,6 +251,25 @@ static struct hb_error *find_cycles(struct finder *finder)
 	return err;
 }
 
+/* --- Chains ------------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *measure_chains(struct finder *finder)
+{
+	struct hb_reasons *reasons = finder->reasons;
+	enum { UNKNOWN = UINT32_MAX };
+	for (uint32_t node = 0; node < finder->dark->ngoroutines; node++)
+		reasons->depth[node] = reasons->reason[node] == HB_REASON_BEHIND ? UNKNOWN : 0;
+	for (uint32_t start = 0; start < finder->dark->ngoroutines; start++) {
+		uint32_t node = start;
+		finder->queue.len = 0;
+		for (; reasons->depth[node] == UNKNOWN; node = reasons->waker[node])
+			HB_VEC_PUSH(&finder->queue, node);
+		for (uint32_t depth = reasons->depth[node]; finder->queue.len;)
+			reasons->depth[finder->queue.data[--finder->queue.len]] = ++depth;
+	}
+	return NULL;
+}
+
 /* --- Together ----------------------------------------------------------------------------------------------------- */
 
 static struct hb_error *find(struct finder *finder)
@@ -261,14 +280,17 @@ static struct hb_error *find(struct finder *finder)
 	finder->wakers = calloc(n, sizeof(*finder->wakers));
 	reasons->reason = calloc(n, sizeof(*reasons->reason));
 	reasons->waker = calloc(n, sizeof(*reasons->waker));
+	reasons->depth = calloc(n, sizeof(*reasons->depth));
 	reasons->primitive = calloc(n, sizeof(*reasons->primitive));
-	if (!finder->seen || !finder->wakers || !reasons->reason || !reasons->waker || !reasons->primitive)
+	if (!finder->seen || !finder->wakers || !reasons->reason || !reasons->waker || !reasons->depth ||
+	    !reasons->primitive)
 		return hb_error_nomem();
 	TRY(list_waits(finder));
 	TRY(find_all_wakers(finder));
 	for (uint32_t node = 0; node < finder->dark->ngoroutines; node++)
 		give_wakers(finder, node);
-	return find_cycles(finder);
+	TRY(find_cycles(finder));
+	return measure_chains(finder);
 }
 
 struct hb_error *hb_reasons_find(const struct hb_dark *dark, struct hb_reasons *ret)
@@ -289,6 +311,7 @@ void hb_reasons_deinit(struct hb_reasons *reasons)
 {
 	free(reasons->reason);
 	free(reasons->waker);
+	free(reasons->depth);
 	free(reasons->primitive);
 	*reasons = (struct hb_reasons){0};
 }

@@ -15,8 +15,10 @@ enum hb_reason {
 };
 
 struct hb_reasons {
-	uint8_t *reason;     /* enum hb_reason, by node of a goroutine in hb_dark */
-	uint32_t *waker;     /* the node of the nearest waker (in a cycle: one of the cycle), UINT32_MAX: none */
+	uint8_t *reason; /* enum hb_reason, by node of a goroutine in hb_dark */
+	uint32_t *waker; /* the node of the nearest waker (in a cycle: one of the cycle), UINT32_MAX: none */
+	uint32_t *
+	        depth; /* wakers in a row behind each other until one that nobody could wake; those of a cycle end it, too */
 	uint64_t *primitive; /* what the waker could use; else the first thing that it waits for, 0: nothing */
 };
 
