@@ -65,3 +65,7 @@ struct hb_error *hb_typing_classes(const struct hb_typing *typing, struct hb_are
  * nobody knows. */
 uint32_t hb_typing_map_of(const struct hb_typing *typing, uint32_t slot);
 uint32_t hb_typing_channel_of(const struct hb_typing *typing, uint32_t slot);
+/* True for what lies between a map's header and its entries. */
+bool hb_typing_is_in_map(const struct hb_typing *typing, uint32_t slot);
+/* True when it is one value of its type: not an array of them, nothing of the runtime's. */
+bool hb_typing_is_one(const struct hb_typing *typing, uint32_t slot);

@@ -289,3 +289,17 @@ uint32_t hb_typing_channel_of(const struct hb_typing *typing, uint32_t slot)
 {
 	return real_type(typing, slot, HB_ROLE_CHAN, HB_ROLE_CHAN_INLINE);
 }
+
+bool hb_typing_is_in_map(const struct hb_typing *typing, uint32_t slot)
+{
+	uint32_t type = typing->type_of[slot];
+	uint8_t role = type < typing->extra->nroles ? typing->extra->roles[type] : HB_ROLE_PLAIN;
+	return role == HB_ROLE_DIRECTORY || role == HB_ROLE_TABLE || role == HB_ROLE_GROUP;
+}
+
+bool hb_typing_is_one(const struct hb_typing *typing, uint32_t slot)
+{
+	uint32_t type = typing->type_of[slot];
+	bool plain = type >= typing->extra->nroles || typing->extra->roles[type] == HB_ROLE_PLAIN;
+	return type && plain && !(typing->extra->how[slot] & (HB_HOW_MANY | HB_HOW_WEAK));
+}

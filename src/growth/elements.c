@@ -2,9 +2,9 @@
 #include "leak/headers.h"
 
 enum {
-	MAX_ELEMENTS = 4096, /* of one sample */
-	MAX_STRINGS = 8,     /* in one element */
-	MAX_CONTENTS = 256,  /* bytes of a string that count, with its length */
+	MAX_ELEMENTS = 32768, /* of one sample */
+	MAX_STRINGS = 8,      /* in one element */
+	MAX_CONTENTS = 256,   /* bytes of a string that count, with its length */
 };
 
 bool hb_elements_add(struct hb_elements *elements, const uint8_t *bytes)
@@ -38,10 +38,13 @@ static struct strings find_strings(const struct hb_types *types, uint32_t type)
 	return strings;
 }
 
+/* FNV-1a */
+#define START UINT64_C(14695981039346656037)
+
 static uint64_t mix(uint64_t hash, const uint8_t *bytes, uint64_t len)
 {
 	for (uint64_t i = 0; i < len; i++)
-		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211); /* FNV-1a */
+		hash = (hash ^ bytes[i]) * UINT64_C(1099511628211);
 	return hash;
 }
 
@@ -56,9 +59,22 @@ static uint64_t mix_string(struct hb_peek *peek, uint64_t hash, const uint8_t *h
 	return mix(hash, header, 8);
 }
 
-static uint64_t identify(struct hb_peek *peek, const struct strings *strings, const uint8_t *bytes, uint64_t size)
+/* An interface: the contents of a string or of a small value without pointers, else the pointer. */
+static uint64_t mix_interface(struct hb_peek *peek, const struct hb_types *types, uint64_t hash, const uint8_t *words)
 {
-	uint64_t hash = UINT64_C(14695981039346656037), done = 0;
+	uint8_t value[64];
+	uint32_t type = hb_types_find(types, hb_load_u64(words));
+	const struct hb_type *at = &types->list[type];
+	hash = mix(hash, words, 8);
+	if (type && !at->direct_iface && at->size <= sizeof(value) && (at->kind == HB_KIND_STRING || !at->ptr_bytes) &&
+	    hb_peek_read(peek, hb_load_u64(words + 8), at->size, value))
+		return at->kind == HB_KIND_STRING ? mix_string(peek, hash, value) : mix(hash, value, at->size);
+	return mix(hash, words + 8, 8);
+}
+
+static uint64_t identify_key(struct hb_peek *peek, const struct strings *strings, const uint8_t *bytes, uint64_t size)
+{
+	uint64_t hash = START, done = 0;
 	for (unsigned i = 0; i < strings->n; i++) {
 		if (strings->at[i] < done || strings->at[i] + 16 > size)
 			break;
@@ -69,24 +85,74 @@ static uint64_t identify(struct hb_peek *peek, const struct strings *strings, co
 	return mix(hash, bytes + done, size - done);
 }
 
+/* What an element of an array points to stays the same while its other fields may change. */
+static uint64_t identify_element(const struct hb_type *type, const uint8_t *bytes, uint64_t size)
+{
+	uint64_t hash = START;
+	bool any = false;
+	for (uint64_t at = 0; type->mask && at + 8 <= size && at < type->ptr_bytes; at += 8)
+		if (type->mask[at / 512] >> (at / 8 & 63) & 1) {
+			hash = mix(hash, bytes + at, 8);
+			any |= hb_load_u64(bytes + at) != 0;
+		}
+	return any ? hash : mix(START, bytes, size);
+}
+
+uint64_t hb_population_element(const struct hb_types *types, const struct hb_population *population)
+{
+	switch (population->kind) {
+	case HB_POPULATION_MAP:
+		return population->map.key_size;
+	case HB_POPULATION_SLICE:
+	case HB_POPULATION_CHANNEL:
+		return hb_min(types->list[population->elem].size, UINT64_C(128));
+	case HB_POPULATION_LIST:
+		return 24; /* address, value */
+	case HB_POPULATION_SYNC_MAP:
+	case HB_POPULATION_TRIE:
+		return 16; /* an interface */
+	case HB_POPULATION_LINKED:
+	case HB_POPULATION_KINDS:
+		break;
+	}
+	return 8; /* address */
+}
+
+static uint64_t identify(struct hb_peek *peek, const struct hb_types *types, const struct hb_population *population,
+                         const struct strings *strings, const uint8_t *bytes, uint64_t size)
+{
+	switch (population->kind) {
+	case HB_POPULATION_SLICE:
+	case HB_POPULATION_CHANNEL:
+		return identify_element(&types->list[population->elem], bytes, size);
+	case HB_POPULATION_SYNC_MAP:
+	case HB_POPULATION_TRIE:
+		return mix_interface(peek, types, START, bytes);
+	default:
+		return identify_key(peek, strings, bytes, size);
+	}
+}
+
 static int compare(const void *a, const void *b)
 {
 	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
 	return x < y ? -1 : x > y;
 }
 
-struct hb_error *hb_elements_identify(struct hb_peek *peek, const struct hb_types *types, uint32_t type,
-                                      const struct hb_elements *elements, struct hb_counted *ret)
+struct hb_error *hb_elements_identify(struct hb_peek *peek, const struct hb_types *types,
+                                      const struct hb_population *population, const struct hb_elements *elements,
+                                      struct hb_counted *ret)
 {
 	struct strings strings = {0};
-	if (type && type < types->n && types->list[type].size == elements->size)
-		strings = find_strings(types, type);
+	if (population->kind == HB_POPULATION_MAP && types->list[population->elem].size == elements->size)
+		strings = find_strings(types, population->elem);
 	ret->ids = calloc(hb_max(elements->n, (size_t)1), sizeof(*ret->ids));
 	if (!ret->ids)
 		return hb_error_nomem();
 	ret->nids = (uint32_t)elements->n;
 	for (size_t i = 0; i < elements->n; i++)
-		ret->ids[i] = identify(peek, &strings, elements->bytes.data + i * elements->size, elements->size);
+		ret->ids[i] = identify(peek, types, population, &strings, elements->bytes.data + i * elements->size,
+		                       elements->size);
 	qsort(ret->ids, elements->n, sizeof(*ret->ids), compare);
 	return NULL;
 }

@@ -13,13 +13,26 @@
  */
 #pragma once
 #include "golang/maps.h"
+#include "growth/containers.h"
 #include "report/analysis.h"
 
-enum hb_population_kind { HB_POPULATION_MAP, HB_POPULATION_KINDS };
+enum hb_population_kind {
+	HB_POPULATION_MAP,
+	HB_POPULATION_SLICE,
+	HB_POPULATION_CHANNEL,
+	HB_POPULATION_LIST,     /* container/list */
+	HB_POPULATION_SYNC_MAP, /* up to 1.23: two maps */
+	HB_POPULATION_TRIE,     /* sync.Map since 1.24 */
+	HB_POPULATION_LINKED,   /* nodes of the program's own that lead to others of their type */
+	HB_POPULATION_KINDS,
+};
 
 /* What of a population is sampled. */
 struct hb_sample_place {
 	bool chosen;
+	bool whole; /* a map of which every entry is looked at */
+	uint64_t
+	        every; /* slice and channel: blocks from one that is looked at to the next; walked: of so many ids, one */
 	uint8_t depth;   /* swiss map: of the hash prefix; old map: log2 of its buckets at that time */
 	uint64_t prefix; /* swiss map: the first bits of the hash; old map: the first bucket */
 	uint64_t n;      /* old map: buckets */
@@ -66,14 +79,17 @@ struct hb_judgement {
 
 struct hb_population {
 	enum hb_population_kind kind;
-	uint32_t type; /* of the map */
-	uint64_t addr; /* of the header */
-	uint32_t slot; /* of the object that is the header, or holds it */
+	uint32_t type; /* of the container; linked: of a node */
+	uint32_t elem; /* of what is sampled: the key of a map, an element */
+	uint64_t addr; /* of the header; linked: of the word that leads to the first node */
+	uint32_t slot; /* of the object that is the header, or holds it; 0: a global does */
+	uint32_t node; /* that global's root node; else HB_ROOT_NONE */
 	struct hb_map map;
 	uint64_t count0; /* as captured */
 	struct hb_sample_place place;
 	HB_VEC(struct hb_counted) looks; /* one a look */
 	struct hb_judgement judgement;
+	bool merged; /* another population tells of the same leak */
 };
 
 struct hb_look {
@@ -85,10 +101,18 @@ struct hb_look {
 
 struct hb_growth {
 	const struct hb_analysis *analysis; /* borrowed */
+	struct hb_target *target;           /* borrowed; may have ended. NULL: there is none any more */
 	HB_VEC(struct hb_population) populations;
 	HB_VEC(struct hb_look) looks;
+	struct hb_containers containers;
 	size_t dropped; /* populations that were too many to follow */
 };
+
+/* Walked: read whole, node by node; there is no header that says how many there are. */
+static inline bool hb_population_is_walked(const struct hb_population *population)
+{
+	return population->kind >= HB_POPULATION_LIST;
+}
 
 /* Lists the populations of an analysis. */
 struct hb_error *hb_growth_create(const struct hb_analysis *analysis, struct hb_growth **ret) HB_MUST_CHECK;
@@ -106,3 +130,5 @@ struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb
 
 /* Judges every population by the looks so far: the first one, the one nearest to the middle, and the last one. */
 void hb_growth_judge(struct hb_growth *growth);
+/* Then: finds those that tell of the same leak as another one. */
+struct hb_error *hb_growth_merge(struct hb_growth *growth) HB_MUST_CHECK;

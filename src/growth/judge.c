@@ -150,7 +150,7 @@ static void judge(const struct seen *seen, struct hb_judgement *judgement)
 }
 
 /* For -v: why nothing is said of what grew. */
-static void say(const struct hb_population *population)
+static void say(const struct hb_types *types, const struct hb_population *population)
 {
 	static const char *const names[] = {
 	        [HB_TEST_GREW] = "grew",
@@ -165,9 +165,9 @@ static void say(const struct hb_population *population)
 	if (judgement->last >= judgement->first + LEAST_GROWTH)
 		hb_verbose("%s at 0x%" PRIx64 ": %" PRIu64 " to %" PRIu64 ", %.1f then %.1f a second, %" PRIu64
 		           " of %" PRIu64 " settled stayed, age %.2f; failed: %s",
-		           population->map.types->list[population->type].name, population->addr, judgement->first,
-		           judgement->last, judgement->early_rate, judgement->late_rate, judgement->kept,
-		           judgement->settled, judgement->age, names[judgement->failed]);
+		           types->list[population->type].name, population->addr, judgement->first, judgement->last,
+		           judgement->early_rate, judgement->late_rate, judgement->kept, judgement->settled,
+		           judgement->age, names[judgement->failed]);
 }
 
 /* The look nearest to the middle of the window that is neither its first nor its last. */
@@ -205,6 +205,6 @@ void hb_growth_judge(struct hb_growth *growth)
 		population->judgement = (struct hb_judgement){0};
 		if (known)
 			judge(&seen, &population->judgement);
-		say(population);
+		say(growth->analysis->types, population);
 	}
 }

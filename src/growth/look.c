@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_SAMPLED = 512, TRIES = 3 };
+enum { MAX_SAMPLED = 512, MAX_PAGES = 256 /* of one sample */, TRIES = 3, MAX_WALKED = 500000 /* nodes */ };
 static const uint64_t STOP_WAIT_NS = 100000000;
 
 struct wanted { /* a population that is to be sampled */
@@ -65,13 +65,17 @@ static uint64_t uptime_of(int pid)
 static bool read_population(struct look *look, const struct hb_population *population, struct hb_sample_place *place,
                             struct hb_elements *elements, struct hb_counted *ret)
 {
+	const struct hb_types *types = look->growth->analysis->types;
 	switch (population->kind) {
 	case HB_POPULATION_MAP:
 		return hb_look_at_map(&look->peek, population, place, elements, ret);
-	case HB_POPULATION_KINDS:
-		break;
+	case HB_POPULATION_SLICE:
+		return hb_look_at_slice(&look->peek, types, population, place, elements, ret);
+	case HB_POPULATION_CHANNEL:
+		return hb_look_at_channel(&look->peek, types, population, place, elements, ret);
+	default:
+		return elements && hb_look_at_nodes(&look->peek, look->growth, population, place, elements, ret);
 	}
-	return false;
 }
 
 static struct hb_error *check_target(struct look *look)
@@ -106,16 +110,18 @@ static int compare(const void *a, const void *b)
 static struct hb_error *choose(struct look *look)
 {
 	struct hb_growth *growth = look->growth;
+	const struct hb_types *types = growth->analysis->types;
 	for (size_t i = 0; i < growth->populations.len; i++) {
 		struct hb_population *population = &growth->populations.data[i];
-		if (!look->counted[i].known || !look->counted[i].count)
+		bool walked = hb_population_is_walked(population);
+		if (!walked && (!look->counted[i].known || !look->counted[i].count))
 			continue;
 		bool grew = look->counted[i].count > population->count0;
 		bool chosen = population->place.chosen;
 		HB_VEC_PUSH(&look->wanted, (struct wanted){
 		                                   .population = i,
 		                                   .place = population->place,
-		                                   .elements.size = population->map.key_size,
+		                                   .elements.size = hb_population_element(types, population),
 		                                   .rank = grew && chosen ? 0
 		                                           : grew         ? 1
 		                                           : chosen       ? 2
@@ -148,7 +154,7 @@ static bool rehearse(struct look *look)
 		struct wanted *wanted = &look->wanted.data[i];
 		if (wanted->done || wanted->left_out)
 			continue;
-		if (!hb_peek_mark(&look->peek, true)) {
+		if (!hb_peek_mark(&look->peek, MAX_PAGES)) {
 			wanted->left_out = true;
 			continue;
 		}
@@ -158,7 +164,7 @@ static bool rehearse(struct look *look)
 		wanted->done = false;
 		any |= !wanted->left_out;
 	}
-	hb_peek_mark(&look->peek, false);
+	hb_peek_mark(&look->peek, 0);
 	return any;
 }
 
@@ -177,8 +183,41 @@ static struct hb_error *settle(struct look *look)
 		struct wanted *wanted = &look->wanted.data[i];
 		const struct hb_population *population = &growth->populations.data[wanted->population];
 		if (wanted->done && !wanted->counted.ids)
-			TRY(hb_elements_identify(&look->peek, population->map.types, population->map.type->key,
-			                         &wanted->elements, &wanted->counted));
+			TRY(hb_elements_identify(&look->peek, growth->analysis->types, population, &wanted->elements,
+			                         &wanted->counted));
+	}
+	return NULL;
+}
+
+static bool is_sampled(const struct look *look, size_t population)
+{
+	for (size_t i = 0; i < look->wanted.len; i++)
+		if (look->wanted.data[i].population == population)
+			return look->wanted.data[i].done;
+	return false;
+}
+
+/* Structures that are too large for a stop, while the program runs. */
+static struct hb_error *walk_all(struct look *look)
+{
+	struct hb_growth *growth = look->growth;
+	const struct hb_types *types = growth->analysis->types;
+	uint64_t nodes = 0;
+	for (size_t i = 0; i < growth->populations.len && nodes < MAX_WALKED; i++) {
+		struct hb_population *population = &growth->populations.data[i];
+		struct hb_elements elements = {.size = hb_population_element(types, population)};
+		if (!hb_population_is_walked(population) || is_sampled(look, i))
+			continue;
+		struct hb_error *err = NULL;
+		hb_peek_reset(&look->peek); /* what was read before may have become something else */
+		if (read_population(look, population, &population->place, &elements, &look->counted[i]))
+			err = hb_elements_identify(&look->peek, types, population, &elements, &look->counted[i]);
+		else if (elements.nomem)
+			err = hb_error_nomem();
+		nodes += look->counted[i].count;
+		hb_vec_deinit(&elements.bytes);
+		TRY(err);
+		TRY(check_target(look));
 	}
 	return NULL;
 }
@@ -242,6 +281,7 @@ static struct hb_error *run(struct look *look, struct hb_target *target)
 	TRY(count_all(look));
 	TRY(choose(look));
 	TRY(sample_all(look));
+	TRY(walk_all(look));
 	return keep(look);
 }
 

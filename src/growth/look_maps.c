@@ -5,8 +5,9 @@
 enum {
 	SLOTS = 8,
 	MAX_DEPTH = 40,
-	MAX_GROUPS = 128,    /* of a table: internal/runtime/maps/table.go maxTableCapacity 1024, 1.24-1.27 */
-	MAX_TABLES = 16,     /* of a sample: it was one when it was chosen */
+	MAX_GROUPS = 128, /* of a table: internal/runtime/maps/table.go maxTableCapacity 1024, 1.24-1.27 */
+	MAX_TABLES = 16,  /* of a sample: it was one when it was chosen */
+	MAX_ALL_TABLES = 256,
 	SAMPLE_BUCKETS = 64, /* runtime/map.go, up to 1.23: of a sample when it is chosen */
 	MAX_DOUBLINGS = 4,   /* of the buckets since then */
 	MAX_CHAIN = 8,       /* overflow buckets behind one bucket */
@@ -21,13 +22,25 @@ struct reading {
 	uint8_t *groups; /* MAX_RUN_BYTES */
 };
 
+static bool take_slot(struct reading *reading, const uint8_t *group, unsigned i)
+{
+	const struct hb_map *map = reading->map;
+	const uint8_t *key = group + map->key_at + (uint64_t)i * map->key_stride;
+	uint8_t both[64];
+	if (!reading->elements->with_value)
+		return hb_elements_add(reading->elements, key);
+	if (map->key_size + 8 != reading->elements->size || reading->elements->size > sizeof(both))
+		return false;
+	memcpy(both, key, map->key_size);
+	memcpy(both + map->key_size, group + map->elem_at + (uint64_t)i * map->elem_stride, 8);
+	return hb_elements_add(reading->elements, both);
+}
+
 /* Keys of the slots whose control byte is in a range. */
 static bool take_slots(struct reading *reading, const uint8_t *group, uint8_t full_from, uint8_t full_to)
 {
-	const struct hb_map *map = reading->map;
 	for (unsigned i = 0; i < SLOTS; i++)
-		if (group[i] >= full_from && group[i] <= full_to &&
-		    !hb_elements_add(reading->elements, group + map->key_at + (uint64_t)i * map->key_stride))
+		if (group[i] >= full_from && group[i] <= full_to && !take_slot(reading, group, i))
 			return false;
 	return true;
 }
@@ -116,7 +129,8 @@ static bool choose_swiss(struct reading *reading, const struct swiss *header, st
 			return false;
 		place->prefix = index >> (header->depth - table.depth);
 	}
-	place->depth = table.depth;
+	place->depth = place->whole ? 0 : table.depth;
+	place->prefix = place->whole ? 0 : place->prefix;
 	place->seed = header->seed;
 	place->chosen = true;
 	return true;
@@ -138,7 +152,8 @@ static bool sample_swiss(struct reading *reading, const struct swiss *header, co
 	uint64_t capacity = 0;
 	for (uint64_t i = 0; i < n;) {
 		struct table table;
-		if (!table_at(reading, header, first + i, &table) || table.addr == last || tables++ == MAX_TABLES ||
+		if (!table_at(reading, header, first + i, &table) || table.addr == last ||
+		    tables++ == (place->whole ? MAX_ALL_TABLES : MAX_TABLES) ||
 		    !take_groups(reading, table.groups, table.ngroups))
 			return false;
 		last = table.addr;
@@ -238,7 +253,7 @@ static void choose_old(const struct buckets *header, struct hb_sample_place *pla
 {
 	place->depth = header->before ? hb_min(header->before_b, header->b) : header->b;
 	uint64_t all = UINT64_C(1) << place->depth;
-	place->n = hb_min(all, (uint64_t)SAMPLE_BUCKETS);
+	place->n = place->whole ? all : hb_min(all, (uint64_t)SAMPLE_BUCKETS);
 	place->prefix = (all - place->n) / 2;
 	place->seed = header->seed;
 	place->chosen = true;

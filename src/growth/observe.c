@@ -40,6 +40,7 @@ struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb
 {
 	struct hb_growth *growth;
 	TRY(hb_growth_create(analysis, &growth));
+	growth->target = target;
 	struct hb_error *err = look_again(growth, target, window_ns);
 	if (err && (err->code == HB_ERR_INTERRUPTED || err->code == HB_ERR_NOMEM)) {
 		hb_growth_destroy(growth);
@@ -53,6 +54,10 @@ struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb
 		hb_error_destroy(err);
 	}
 	hb_growth_judge(growth);
-	*ret = growth;
-	return NULL;
+	err = hb_growth_merge(growth);
+	if (err)
+		hb_growth_destroy(growth);
+	else
+		*ret = growth;
+	return err;
 }

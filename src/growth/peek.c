@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum { PAGE = 4096, LOG2 = 15, MAX_READ = 1 << 20 };
-enum state { STATE_LIVE = 1, STATE_ABSENT = 2, STATE_MARKED = 4, STATE_FROZEN = 8 };
+enum state { STATE_LIVE = 1, STATE_ABSENT = 2, STATE_MARKED = 4, STATE_FROZEN = 8, STATE_ZERO = 16 };
 
 /* User space of x86-64 with four-level page tables, which is what Go uses. */
 #define ADDRESS_LIMIT (UINT64_C(1) << 47)
@@ -36,10 +36,11 @@ void hb_peek_reset(struct hb_peek *peek)
 	peek->marking = peek->frozen = peek->missed = false;
 }
 
-bool hb_peek_mark(struct hb_peek *peek, bool on)
+bool hb_peek_mark(struct hb_peek *peek, uint32_t pages)
 {
-	peek->marking = on && peek->nfrozen < HB_PEEK_MAX_FROZEN;
-	return peek->marking == on;
+	peek->mark_upto = hb_min(peek->nfrozen + pages, (uint32_t)HB_PEEK_MAX_FROZEN);
+	peek->marking = pages && peek->nfrozen < HB_PEEK_MAX_FROZEN;
+	return peek->marking || !pages;
 }
 
 void hb_peek_thaw(struct hb_peek *peek)
@@ -64,7 +65,7 @@ static void keep_error(struct hb_peek *peek, struct hb_error *err)
 		peek->err = err;
 }
 
-/* Reads one page as it is now; one that is not present is not touched. */
+/* Reads one page as it is now. One that is not present is not touched: in a mapping, it was never written to. */
 static uint8_t fetch(struct hb_peek *peek, uint64_t page, uint8_t *to)
 {
 	uint8_t presence = HB_PAGE_ABSENT;
@@ -74,6 +75,10 @@ static uint8_t fetch(struct hb_peek *peek, uint64_t page, uint8_t *to)
 		err = peek->target->ops->read(peek->target, &(struct hb_range){page, PAGE, to}, 1, &unread);
 	if (err)
 		keep_error(peek, err);
+	if (!err && presence == HB_PAGE_ABSENT && hb_target_mapping(peek->target, page)) {
+		memset(to, 0, PAGE);
+		return STATE_LIVE | STATE_ZERO;
+	}
 	return !err && presence == HB_PAGE_PRESENT && !unread ? STATE_LIVE : STATE_ABSENT;
 }
 
@@ -92,6 +97,8 @@ static const uint8_t *page_at(struct hb_peek *peek, uint64_t page)
 	if (*state & STATE_ABSENT || (peek->frozen && !(*state & STATE_FROZEN)))
 		return NULL;
 	if (peek->marking && !(*state & STATE_MARKED)) {
+		if (peek->nfrozen == peek->mark_upto)
+			return NULL;
 		*state |= STATE_MARKED;
 		peek->nfrozen++;
 	}
@@ -120,9 +127,24 @@ bool hb_peek_read(struct hb_peek *peek, uint64_t addr, uint64_t len, void *to)
 static void mark_frozen(struct hb_peek *peek, uint64_t unread)
 {
 	for (uint32_t i = 0; i < peek->npages; i++)
-		if (peek->states[i] & STATE_MARKED)
+		if (peek->states[i] & STATE_MARKED && !(peek->states[i] & STATE_ABSENT))
 			/* What could not be read any more is zero; nobody knows which pages those are. */
 			peek->states[i] |= unread ? STATE_ABSENT : STATE_FROZEN;
+}
+
+/* In the stop: pages that were not present before, if they are by now. */
+static struct hb_error *refresh_zero(struct hb_peek *peek)
+{
+	for (size_t at = 0; at < (size_t)1 << peek->log2; at++) {
+		uint8_t *state = peek->keys[at] ? &peek->states[peek->index[at]] : NULL;
+		if (!state || !(*state & STATE_ZERO) || !(*state & STATE_MARKED))
+			continue;
+		*state = (uint8_t)(STATE_MARKED | fetch(peek, peek->keys[at] & ~UINT64_C(1),
+		                                        peek->bytes + (size_t)peek->index[at] * PAGE));
+		if (peek->err)
+			return hb_take(peek->err);
+	}
+	return NULL;
 }
 
 struct hb_error *hb_peek_freeze(struct hb_peek *peek, uint64_t max_wait_ns)
@@ -131,7 +153,7 @@ struct hb_error *hb_peek_freeze(struct hb_peek *peek, uint64_t max_wait_ns)
 	for (size_t at = 0; at < (size_t)1 << peek->log2; at++) {
 		uint8_t *to = peek->bytes + (size_t)peek->index[at] * PAGE;
 		if (!peek->keys[at] || !(peek->states[peek->index[at]] & STATE_MARKED) ||
-		    peek->states[peek->index[at]] & STATE_ABSENT)
+		    peek->states[peek->index[at]] & (STATE_ABSENT | STATE_ZERO))
 			continue;
 		if (!hb_vec_push(&ranges, (struct hb_range){peek->keys[at] & ~UINT64_C(1), PAGE, to})) {
 			hb_vec_deinit(&ranges);
@@ -143,6 +165,8 @@ struct hb_error *hb_peek_freeze(struct hb_peek *peek, uint64_t max_wait_ns)
 	if (!err) {
 		peek->stopped_at_ns = hb_now_ns();
 		err = peek->target->ops->read(peek->target, ranges.data, ranges.len, &unread);
+		if (!err)
+			err = refresh_zero(peek);
 		struct hb_error *resumed = hb_target_resume(peek->target);
 		if (err)
 			hb_error_destroy(resumed);

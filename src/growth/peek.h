@@ -19,7 +19,8 @@ struct hb_peek {
 	uint8_t *bytes;
 	uint8_t *states; /* by index */
 	uint32_t npages, log2;
-	uint32_t nfrozen; /* of the marked ones */
+	uint32_t nfrozen;   /* of the marked ones */
+	uint32_t mark_upto; /* of these, at most so many */
 	bool marking, frozen;
 	bool missed; /* since it was cleared: something asked for was not there */
 	uint64_t pause_ns, stopped_at_ns, frozen_bytes;
@@ -30,8 +31,9 @@ struct hb_error *hb_peek_init(struct hb_peek *peek, struct hb_target *target) HB
 void hb_peek_deinit(struct hb_peek *peek);
 /* Forgets all pages. */
 void hb_peek_reset(struct hb_peek *peek);
-/* From now on, pages that are asked for are among those to be frozen. False: so many are already that no more fit. */
-bool hb_peek_mark(struct hb_peek *peek, bool on);
+/* From now on, pages that are asked for are among those to be frozen, up to so many more; further ones are not there. 0:
+ * no longer. False: so many are already that no more fit. */
+bool hb_peek_mark(struct hb_peek *peek, uint32_t pages);
 /* Stops the target, reads all marked pages again, lets it go. */
 struct hb_error *hb_peek_freeze(struct hb_peek *peek, uint64_t max_wait_ns) HB_MUST_CHECK;
 /* Afterwards: pages may be fetched again, of what does not change any more. Frozen ones stay as they are. */

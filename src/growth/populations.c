@@ -1,6 +1,6 @@
 /* What is counted: the populations of one analysis. */
+#include "growth/populations.h"
 #include "base/progress.h"
-#include "growth/growth.h"
 
 enum { MAX_POPULATIONS = 65536 };
 
@@ -28,7 +28,7 @@ void hb_growth_destroy(struct hb_growth *growth)
 	free(growth);
 }
 
-/* --- Maps --------------------------------------------------------------------------------------------------------- */
+/* --- Headers ----------------------------------------------------------------------------------------------------- */
 
 static struct hb_error *add_map(struct hb_growth *growth, const struct hb_span *span, uint32_t slot)
 {
@@ -39,26 +39,77 @@ static struct hb_error *add_map(struct hb_growth *growth, const struct hb_span *
 	        .type = type,
 	        .addr = hb_heap_slot_addr(span, slot),
 	        .slot = slot,
+	        .node = HB_ROOT_NONE,
 	};
-	if (!type || !hb_map_open(analysis->types, analysis->heap, population.addr, type, &population.map))
+	/* The maps that a sync.Map consists of are replaced all the time. */
+	if (!type || type == growth->containers.sync_map_type ||
+	    !hb_map_open(analysis->types, analysis->heap, population.addr, type, &population.map))
 		return NULL;
 	population.count0 = population.map.count;
+	population.elem = population.map.type->key;
 	HB_VEC_PUSH(&growth->populations, population);
 	return NULL;
 }
 
-/* Headers of maps are small and hold pointers. */
-static struct hb_error *list_maps(struct hb_growth *growth)
+/* runtime/chan.go hchan: those with a buffer that is no mere signal. Pointer-free ones were not captured. */
+static struct hb_error *add_channel(struct hb_growth *growth, const struct hb_span *span, uint32_t slot)
+{
+	enum { LEAST_ROOM = 16 };
+	const struct hb_analysis *analysis = growth->analysis;
+	const struct hb_go_layout *layout = analysis->go->layout;
+	uint64_t room;
+	struct hb_population population = {
+	        .kind = HB_POPULATION_CHANNEL,
+	        .elem = hb_typing_channel_of(analysis->typing, slot),
+	        .type = analysis->typing->type_of[slot],
+	        .addr = hb_heap_slot_addr(span, slot),
+	        .slot = slot,
+	        .node = HB_ROOT_NONE,
+	};
+	if (!population.elem)
+		return NULL;
+	if (span->kind != HB_SPAN_NOSCAN &&
+	    (!hb_snapshot_u64(analysis->snapshot, population.addr + layout->hchan.dataqsiz, &room) ||
+	     room < LEAST_ROOM ||
+	     !hb_snapshot_u64(analysis->snapshot, population.addr + layout->hchan.qcount, &population.count0)))
+		return NULL;
+	HB_VEC_PUSH(&growth->populations, population);
+	return NULL;
+}
+
+/* The root node of a trie, which stays the same until the sync.Map is cleared. */
+static struct hb_error *add_trie(struct hb_growth *growth, const struct hb_span *span, uint32_t slot)
+{
+	const struct hb_analysis *analysis = growth->analysis;
+	uint64_t parent;
+	struct hb_population population = {
+	        .kind = HB_POPULATION_TRIE,
+	        .type = growth->containers.trie,
+	        .elem = growth->containers.any,
+	        .addr = hb_heap_slot_addr(span, slot),
+	        .slot = slot,
+	        .node = HB_ROOT_NONE,
+	};
+	if (!population.type || analysis->typing->type_of[slot] != population.type ||
+	    !hb_snapshot_u64(analysis->snapshot, population.addr + growth->containers.trie_parent, &parent) || parent)
+		return NULL;
+	HB_VEC_PUSH(&growth->populations, population);
+	return NULL;
+}
+
+/* Objects that are a header themselves. */
+static struct hb_error *list_headers(struct hb_growth *growth)
 {
 	const struct hb_heap *heap = growth->analysis->heap;
-	const struct hb_graph *graph = growth->analysis->graph;
 	for (uint32_t i = 0; i < heap->nspans; i++) {
 		const struct hb_span *span = &heap->spans[i];
-		if (span->kind != HB_SPAN_BITS)
-			continue;
-		for (uint32_t slot = span->first_slot; slot < span->first_slot + span->nelems; slot++)
-			if (graph->number[slot])
-				TRY(add_map(growth, span, slot));
+		for (uint32_t slot = span->first_slot; slot < span->first_slot + span->nelems; slot++) {
+			if (!growth->analysis->graph->number[slot] || !growth->analysis->typing->type_of[slot])
+				continue;
+			TRY(add_map(growth, span, slot));
+			TRY(add_channel(growth, span, slot));
+			TRY(add_trie(growth, span, slot));
+		}
 		if ((i & 255) == 0 && hb_interrupted())
 			return hb_interrupted_error();
 	}
@@ -93,7 +144,12 @@ struct hb_error *hb_growth_create(const struct hb_analysis *analysis, struct hb_
 	if (!growth)
 		return hb_error_nomem();
 	growth->analysis = analysis;
-	struct hb_error *err = list_maps(growth);
+	hb_containers_find(analysis->types, &growth->containers);
+	struct hb_error *err = list_headers(growth);
+	if (!err)
+		err = hb_populations_of_fields(growth);
+	if (!err)
+		err = hb_populations_of_links(growth);
 	keep_largest(growth);
 	if (err)
 		hb_growth_destroy(growth);

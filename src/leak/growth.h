@@ -9,6 +9,8 @@ struct hb_growth_wording {
 	const char *rule;
 	const char *what;
 	const char *help;
+	bool (*wants)(const struct hb_growth *growth,
+	              const struct hb_population *population); /* NULL: all of the kind */
 	struct hb_error *(*describe)(const struct hb_analysis *analysis, const struct hb_population *population,
 	                             struct hb_finding *finding);
 };

@@ -3,8 +3,15 @@
  * likely    every test of growth/judge.c passed, at three looks
  * estimate  it grew and nothing was removed, but one of the other tests failed: a question, which names that test
  */
+#include "growth/places.h"
 #include "leak/detectors.h"
 #include "leak/growth.h"
+
+/* Maps of maps are told of by their keys: growth_nested.c. */
+static bool is_plain(const struct hb_growth *growth, const struct hb_population *population)
+{
+	return !hb_population_is_nested(growth, population);
+}
 
 static struct hb_error *run(const struct hb_analysis *analysis, struct hb_findings *findings)
 {
@@ -13,6 +20,7 @@ static struct hb_error *run(const struct hb_analysis *analysis, struct hb_findin
 	        .what = "entries",
 	        .help = "bound it (an LRU of a fixed size), let entries expire, or delete them where their subject "
 	                "ends, also on error paths",
+	        .wants = is_plain,
 	};
 	return hb_growth_report(analysis, HB_POPULATION_MAP, &wording, findings);
 }

@@ -154,6 +154,8 @@ static struct hb_error *run(struct hb_analysis *analysis, struct hb_target *targ
 	if (analysis->options.wait_ns && target->kind == HB_TARGET_LIVE)
 		TRY(hb_growth_observe(analysis, target, analysis->options.wait_ns, &analysis->growth));
 	TRY(find(analysis, memory_is_missing));
+	if (analysis->growth)
+		analysis->growth->target = NULL; /* the analysis outlives it */
 	LAP(analysis, &lap, rest);
 	say_cost(analysis);
 	return NULL;

@@ -13,6 +13,7 @@ import (
 	"runtime/pprof"
 	"strconv"
 	"sync"
+	"syscall"
 	"time"
 
 	"heldby/victims/control"
@@ -36,7 +37,7 @@ func key(i int) string { return "key-" + strconv.Itoa(i) }
 
 func drive(step func(i int), rate int) {
 	start := time.Now()
-	for done := 0; ; time.Sleep(5 * time.Millisecond) {
+	for done := 0; ; time.Sleep(25 * time.Millisecond) {
 		for due := int(time.Since(start).Seconds() * float64(rate)); done < due; done++ {
 			mu.Lock()
 			step(done)
@@ -51,6 +52,7 @@ func main() {
 	if len(os.Args) != 2 {
 		os.Exit(2)
 	}
+	programs["exec-self"] = program{nil, func(i int) { seen[i] = i }, func() int { return len(seen) }}
 	chosen, known := programs[os.Args[1]]
 	if !known {
 		os.Exit(2)
@@ -69,5 +71,7 @@ func main() {
 		control.PrintUint(uint64(chosen.count()), 10)
 		mu.Unlock()
 		control.Flush()
+	}}, control.Command{Name: "exec", Run: func([]byte) { // becomes another process of the same number
+		_ = syscall.Exec("/bin/sleep", []string{"sleep", "60"}, nil)
 	}})
 }
