@@ -134,12 +134,36 @@ static bool read_only_data_has(const struct hb_snapshot *snapshot, const char *n
 	return false;
 }
 
+/* Whether a table of functions begins on the page: magic number, two zeros, instruction quantum, pointer size, number of
+ * functions (debug/gosym/pclntab.go). The magic number alone is in whatever reads such tables, too. */
+static bool page_has_function_table(const uint8_t *page, uint8_t magic)
+{
+	enum { MANY = 1 << 24 };
+	const uint8_t start[8] = {magic, 0xff, 0xff, 0xff, 0, 0, 1, 8};
+	for (size_t at = 0; at + 16 <= HB_PAGE_SIZE; at += 8)
+		if (!memcmp(page + at, start, sizeof(start)) && hb_load_u64(page + at + 8) - 1 < MANY)
+			return true;
+	return false;
+}
+
+static bool has_function_table(const struct hb_snapshot *snapshot, uint8_t magic)
+{
+	for (size_t i = 0; i < snapshot->nregions; i++) {
+		const struct hb_region *region = &snapshot->regions[i];
+		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT; page++)
+			if (region->pages[page] == HB_PAGE_READ &&
+			    page_has_function_table(region->bytes + (page << HB_PAGE_SHIFT), magic))
+				return true;
+	}
+	return false;
+}
+
 const char *hb_go_too_old(const struct hb_snapshot *snapshot)
 {
-	/* debug/gosym/pclntab.go: go116magic and go12magic, two zeros, instruction quantum, pointer size. */
-	if (read_only_data_has(snapshot, "\xfa\xff\xff\xff\0\0\1\x8", 8))
+	enum { GO_116_MAGIC = 0xfa, GO_12_MAGIC = 0xfb }; /* their last bytes: 0xfffffffa, 0xfffffffb */
+	if (has_function_table(snapshot, GO_116_MAGIC))
 		return "Go 1.16 or 1.17";
-	if (read_only_data_has(snapshot, "\xfb\xff\xff\xff\0\0\1\x8", 8))
+	if (has_function_table(snapshot, GO_12_MAGIC))
 		return "Go 1.2 to 1.15";
 	return NULL;
 }

@@ -4,7 +4,8 @@
  * by none but such as it. No continuation of the program wakes it, so its stack and what only it refers to stay for ever. Where
  * memory is missing, or the runtime is newer than any that heldby knows, something unseen might: then it is likely.
  *
- * A main goroutine in `select {}` does so on purpose, and is not told of; what it refers to is no more reachable for it.
+ * A main goroutine that only keeps the program alive does so on purpose, and is not told of; what it refers to is no more
+ * reachable for it.
  */
 #include "leak/blocked.h"
 #include "base/progress.h"
@@ -35,11 +36,6 @@ static int compare_nodes(const void *a, const void *b, void *ctx)
 	return x->goroutine->id < y->goroutine->id ? -1 : x->goroutine->id > y->goroutine->id;
 }
 
-static bool is_on_purpose(const struct hb_goroutine *goroutine)
-{
-	return goroutine->id == 1 && !strcmp(goroutine->wait_reason, "select (no cases)");
-}
-
 static struct hb_error *find_places(struct hb_blocked *blocked)
 {
 	const struct hb_dark *dark = &blocked->dark;
@@ -56,6 +52,14 @@ static struct hb_error *find_places(struct hb_blocked *blocked)
 	bool out_of_memory = places.out_of_memory;
 	hb_whereabouts_deinit(&places);
 	return out_of_memory ? hb_error_nomem() : NULL;
+}
+
+/* Programs keep their main goroutine with `select {}`, with `<-make(chan bool)` (esbuild), with a WaitGroup that is never done.
+ * It is told of where somebody else should have woken it. */
+static bool is_on_purpose(const struct hb_blocked *blocked, uint32_t node)
+{
+	uint8_t reason = blocked->reasons.reason[node];
+	return blocked->list[node].goroutine->id == 1 && (reason == HB_REASON_NEVER || reason == HB_REASON_ALONE);
 }
 
 /* --- Findings ----------------------------------------------------------------------------------------------------- */
@@ -96,7 +100,7 @@ static struct hb_error *report(struct hb_blocked *blocked, const struct grouping
 			if (grouping->group[grouping->nodes[next]] != group)
 				break;
 		struct hb_finding finding = {0};
-		if (is_on_purpose(blocked->list[grouping->nodes[i]].goroutine))
+		if (is_on_purpose(blocked, grouping->nodes[i]))
 			continue;
 		TRY(hb_findings_add(
 		        findings, &finding,

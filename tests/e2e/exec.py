@@ -177,6 +177,8 @@ def other_commands():
     code, out, err = finished(watched(HELDBY, "exec", "--", NEWEST, "exit", "6"))
     check("within another heldby exec: it is run, and that it cannot be examined twice is said",
           code == 6 and "run without being examined" in err and "goroutines" in err.lower(), f"{code}: {err}")
+    code, _, err = finished(watched(HELDBY, "--version"))
+    check("heldby itself is not taken for a Go program", code == 0 and "'heldby' is not a Go program" in err, f"{code}: {err}")
 
 
 # ---- other processes ----
@@ -236,6 +238,49 @@ def before_its_end():
     finished(process)
 
 
+# ---- a gate ----
+
+def a_gate():
+    for version, binary in BUILT.items():
+        code, _, err = finished(watched(binary, "return", options=("--fail-on", "proven")))
+        check(f"--fail-on, Go {version}: goroutines were left, and 0 becomes 1", code == 1 and
+              f"H201  proven  {LEFT} goroutines" in err and "Largest holders" not in err, f"{code}: {err}")
+        code, _, err = finished(watched(binary, "exit", "5", options=("--fail-on", "proven")))
+        check(f"--fail-on, Go {version}: what fails keeps its own status", code == 5 and "H201" in err, f"{code}: {err}")
+        code, _, err = finished(watched(binary, "clean", options=("--fail-on", "likely")))
+        check(f"--fail-on, Go {version}: nothing was left, and nothing is said", (code, err) == (0, "ready\n"), f"{code}: {err}")
+    code, _, err = finished(watched(HELDBY, "exec", "--fail-on", "proven", "--", NEWEST, "return"))
+    check("--fail-on: what cannot be watched is not run", code == 3 and "was not run" in err and "ready\n" not in err, f"{code}: {err}")
+
+
+def go_test(name, version, expected, *flags, **environment):
+    """Runs the tests of a package, whose binary heldby examines: {test: goroutines proven}."""
+    done = subprocess.run(["bash", "-c", ". tests/lib.sh; toolchain $0", version], stdout=subprocess.PIPE, text=True)
+    goroot = done.stdout.strip()
+    if not check(f"{name}: the toolchain is there", done.returncode == 0):
+        return
+    victims = pathlib.Path(__file__).resolve().parents[1] / "victims"
+    old = ["-modfile=" + str(victims / "go118.mod")] if int(version.split(".")[1]) < 24 else []
+    result = WORK / f"test-{version}-{len(flags)}.json"
+    done = subprocess.run([f"{goroot}/bin/go", "test", *old, *flags, "-exec", f"{HELDBY} exec --fail-on proven --format json -o {result} --",
+                           "./tested"], cwd=victims, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          env=dict(os.environ, GOROOT=goroot, GOTOOLCHAIN="local", GOWORK="off", GOFLAGS="", CGO_ENABLED="0") | environment)
+    check(f"{name}: the tests pass, the package fails", done.returncode == 1 and "PASS" in done.stdout and "--- FAIL" not in done.stdout,
+          f"{done.returncode}: {done.stdout}")
+    found = {}
+    for finding in json.loads(result.read_text())["findings"] if result.exists() else []:
+        if (finding["rule"], finding["verdict"]) == ("H201", "proven"):
+            test = re.search(r"\.(Test\w+)", finding["created_at"][0])
+            found[test and test[1]] = finding["count"]
+    check(f"{name}: each goroutine that was left is proven, with the test that started it", found == expected, found)
+
+
+def go_test_exec():
+    go_test("go test -exec, Go 1.21", "1.21.13", {"TestLeavesOne": 1, "TestLeavesTwo": 2})
+    go_test("go test -exec -count=2, Go 1.27", "1.27.3", {"TestLeavesOne": 2, "TestLeavesTwo": 4}, "-count=2")
+    go_test("go test -exec -race, Go 1.27", "1.27.3", {"TestLeavesOne": 1, "TestLeavesTwo": 2}, "-race", "-count=1", CGO_ENABLED="1")
+
+
 # ---- heldby is killed ----
 
 def killed_once(number):
@@ -272,5 +317,5 @@ def heldby_is_killed():
 
 
 if __name__ == "__main__":
-    run(every_way_to_end, signals_end_it, what_it_inherits, a_terminal, other_commands, children, a_daemon, another_user, before_its_end,
-        heldby_is_killed)
+    run(every_way_to_end, signals_end_it, what_it_inherits, a_terminal, other_commands, children, a_daemon, another_user, before_its_end, a_gate,
+        go_test_exec, heldby_is_killed)
