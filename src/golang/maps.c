@@ -78,6 +78,7 @@ struct walk {
 	const struct hb_map *map;
 	void (*part)(void *ctx, uint32_t slot);
 	bool (*groups)(struct walk *walk, uint64_t addr, uint64_t n, bool old); /* false: stop */
+	void (*table)(void *ctx, const struct hb_map_table *table);
 	bool (*visit)(void *ctx, const uint8_t *key, const uint8_t *elem);
 	void *ctx;
 	uint64_t room;
@@ -100,6 +101,13 @@ static bool walk_table(struct walk *walk, uint64_t table)
 	uint64_t mask = hb_load_u64(bytes + layout->map_table.groups + layout->map_groups.length_mask);
 	part(walk, table);
 	part(walk, groups);
+	if (walk->table)
+		walk->table(walk->ctx, &(struct hb_map_table){
+		                               .used = hb_load_u16(bytes + layout->map_table.used),
+		                               .capacity = hb_load_u16(bytes + layout->map_table.capacity),
+		                               .growth_left = hb_load_u16(bytes + layout->map_table.growth_left),
+		                               .local_depth = bytes[layout->map_table.local_depth],
+		                       });
 	return mask >= UINT32_MAX || walk->groups(walk, groups, mask + 1, false);
 }
 
@@ -269,4 +277,33 @@ void hb_map_each(const struct hb_map *map, bool (*visit)(void *ctx, const uint8_
 void hb_map_each_part(const struct hb_map *map, void (*visit)(void *ctx, uint32_t slot), void *ctx)
 {
 	walk(&(struct walk){.map = map, .groups = each_group, .part = visit, .ctx = ctx});
+}
+
+/* --- Wear ----------------------------------------------------------------------------------------------------------- */
+
+static bool no_groups(struct walk *walk, uint64_t addr, uint64_t n, bool old)
+{
+	return true;
+}
+
+void hb_map_each_table(const struct hb_map *map, void (*visit)(void *ctx, const struct hb_map_table *table), void *ctx)
+{
+	if (map->swiss)
+		walk(&(struct walk){.map = map, .groups = no_groups, .table = visit, .ctx = ctx});
+}
+
+/* runtime/map.go, 1.18-1.23, and map_noswiss.go, 1.24-1.25: flags, B uint8, noverflow uint16. From 1 << 16 buckets on
+ * incrnoverflow counts only one in 1 << (B - 15). */
+bool hb_map_overflows(const struct hb_map *map, uint64_t *buckets, uint64_t *ret)
+{
+	struct hb_old_map old;
+	const uint8_t *header;
+	if (map->swiss || !hb_old_map_layout(map->types->go, &old) ||
+	    !(header = bytes_at(map->heap, map->addr, old.size)) || header[old.b] > MAX_BUCKETS_LOG2 ||
+	    hb_load_u64(header + old.oldbuckets))
+		return false;
+	uint8_t b = header[old.b];
+	*buckets = UINT64_C(1) << b;
+	*ret = (uint64_t)hb_load_u16(header + old.b + 1) << (b < 16 ? 0 : b - 15);
+	return true;
 }

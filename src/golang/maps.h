@@ -45,5 +45,16 @@ bool hb_map_open(const struct hb_types *types, const struct hb_heap *heap, uint6
 void hb_map_each(const struct hb_map *map, bool (*visit)(void *ctx, const uint8_t *key, const uint8_t *elem),
                  void *ctx);
 
+/* A table of a swiss map; a map of one group has none. */
+struct hb_map_table {
+	uint16_t used, capacity; /* slots */
+	uint16_t growth_left;    /* entries that can be added before it must grow */
+	uint8_t local_depth;     /* bits of the hash that its entries have in common */
+};
+void hb_map_each_table(const struct hb_map *map, void (*visit)(void *ctx, const struct hb_map_table *table), void *ctx);
+
+/* Overflow buckets that were added since the buckets were made, about; false: it is a swiss map, or one that grows just now. */
+bool hb_map_overflows(const struct hb_map *map, uint64_t *buckets, uint64_t *ret);
+
 /* Calls visit for every object that the map consists of, its header included. */
 void hb_map_each_part(const struct hb_map *map, void (*visit)(void *ctx, uint32_t slot), void *ctx);

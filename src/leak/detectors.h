@@ -10,4 +10,5 @@ extern const struct hb_detector hb_detector_files;          /* H501, H502 */
 extern const struct hb_detector hb_detector_growing_maps;   /* H101 */
 extern const struct hb_detector hb_detector_growing_slices; /* H102 */
 extern const struct hb_detector hb_detector_growing_others; /* H103 */
+extern const struct hb_detector hb_detector_map_slack;      /* H104 */
 extern const struct hb_detector hb_detector_nested_maps;    /* H105 */

@@ -7,6 +7,7 @@ const struct hb_rule hb_rules[] = {
         {"H101", "GrowingMap", HB_RULE_NEEDS_LOOKS},
         {"H102", "GrowingSlice", HB_RULE_NEEDS_LOOKS},
         {"H103", "GrowingContainer", HB_RULE_NEEDS_LOOKS},
+        {"H104", "MapKeepsRoom", HB_RULE_NEEDS_NOTHING_ELSE},
         {"H105", "GrowingNestedMap", HB_RULE_NEEDS_LOOKS},
         {"H201", "BlockedForEver", HB_RULE_NEEDS_NOTHING_ELSE},
         {"H301", "SmallPartOfLargeArray", HB_RULE_NEEDS_NOTHING_ELSE},

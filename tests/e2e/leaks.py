@@ -5,6 +5,7 @@
 import json
 import os
 import re
+import sys
 
 from common import Victim, build_victim, check, go_versions, heldby, run
 
@@ -15,6 +16,10 @@ ALL = lambda minor, asynchronous: True
 # docs/detectors/timers.md. Victims for releases below 1.24 say "go 1.18" in their go.mod: so 1.23 runs with asynctimerchan=1.
 UNTIL_STOPPED = lambda minor, asynchronous: minor <= 23 or asynchronous
 CLASSES = {
+    "map-ints": ("H104", "likely", 1, 5e6, r"^a map of 500 entries keeps the room of 13\d,\d{3}$", r"main\b", "main.most", ALL),
+    "map-strings": ("H104", "likely", 1, 6e6, r"^a map of 500 entries keeps the room of 13\d,\d{3}$", r"main\b", "main.leakMapStrings", ALL),
+    "map-nested": ("H104", "likely", 20, 15e6, r"^20 maps with 200 entries in all keep the room of 6\d\d,\d{3}$", r"main\b", "main.leakMapNested", ALL),
+    "map-large": ("H104", "likely", 1, 2e6, r"^a map of 500 entries keeps the room of 13\d,\d{3}$", r"main\b", "main.leakMapLarge", ALL),
     "afterfunc": ("H401", "likely", 3000, 3000 * 500, r"3,000 timers of main\.leakAfterFunc\.func1 are pending",
                   r"^timers of main\.leakAfterFunc\.func1$", "main.leakAfterFunc", ALL),
     "ticker": ("H402", "proven", 200, 200 * 150, r"200 tickers tick for nobody", r"^timers of time\.", "main.poll.func1", UNTIL_STOPPED),
@@ -48,6 +53,8 @@ def examine(version, stripped, asynchronous=False):
         return
     minor = int(version.split(".")[1])
     for kind, expected in CLASSES.items():
+        if sys.argv[1:] and kind not in sys.argv[1:]:  # leaks.py CLASS...
+            continue
         leaks = expected[-1](minor, asynchronous)
         for form in ("leaking", "fixed", "healthy"):
             name = f"{kind}, {form}, Go {version}{extra}"

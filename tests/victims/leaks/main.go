@@ -16,12 +16,16 @@ import (
 type class struct{ leaking, fixed, healthy func() }
 
 var classes = map[string]class{
-	"afterfunc": {leakAfterFunc, fixAfterFunc, healthyAfterFunc},
-	"ticker":    {leakTicker, fixTicker, healthyTicker},
-	"after":     {leakAfter, fixAfter, healthyAfter},
-	"contexts":  {leakContexts, fixContexts, healthyContexts},
-	"timeouts":  {leakTimeouts, fixTimeouts, healthyTimeouts},
-	"deadlines": {leakDeadlines, fixDeadlines, healthyDeadlines},
+	"map-ints":    {leakMapInts, fixMapInts, healthyMapInts},
+	"map-strings": {leakMapStrings, fixMapStrings, healthyMapStrings},
+	"map-nested":  {leakMapNested, fixMapNested, healthyMapNested},
+	"map-large":   {leakMapLarge, fixMapLarge, healthyMapLarge},
+	"afterfunc":   {leakAfterFunc, fixAfterFunc, healthyAfterFunc},
+	"ticker":      {leakTicker, fixTicker, healthyTicker},
+	"after":       {leakAfter, fixAfter, healthyAfter},
+	"contexts":    {leakContexts, fixContexts, healthyContexts},
+	"timeouts":    {leakTimeouts, fixTimeouts, healthyTimeouts},
+	"deadlines":   {leakDeadlines, fixDeadlines, healthyDeadlines},
 }
 
 func main() {
