@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "base/progress.h"
+#include "heap/marker.h"
 
 #include <signal.h>
 
@@ -158,6 +159,49 @@ static void check_marks_without(const struct compared *c, uint64_t seed)
 	free(bits);
 }
 
+static bool is_set(const uint64_t *bits, uint32_t slot)
+{
+	return bits[slot / 64] >> (slot & 63) & 1;
+}
+
+/* First without what some objects lead to, then with it: everything that is marked is told of once, and it is all. */
+static void check_marks_in_steps(const struct compared *c, uint64_t seed)
+{
+	const struct hb_heap *heap = c->graph->heap;
+	size_t bytes = hb_heap_bitmap_bytes(heap);
+	struct random_source random = {seed};
+	uint64_t *marked = calloc(1, bytes), *held = calloc(1, bytes), *watched = malloc(bytes),
+	         *told = calloc(1, bytes);
+	struct hb_marker *marker;
+	memset(watched, 0xff, bytes);
+	for (uint32_t node = c->r->nroots + 1; node < c->r->nnodes; node++)
+		if (random_chance(&random, 30))
+			held[c->r->nodes[node].slot / 64] |= 1ull << (c->r->nodes[node].slot & 63);
+	const struct hb_marker_options options = {.held = held, .watched = watched};
+	assert_ok(hb_marker_create(heap, &options, marked, &marker));
+	for (size_t i = 0; i < c->r->roots.edges.len; i++)
+		assert_ok(hb_marker_add(marker, c->r->roots.edges.data[i].value));
+	for (uint32_t slot = 1; slot;) {
+		assert_ok(hb_marker_run(marker));
+		while ((slot = hb_marker_hit(marker))) {
+			CHECK(c, !is_set(told, slot) && hb_marker_has(marker, slot));
+			told[slot / 64] |= 1ull << (slot & 63);
+			if (is_set(held, slot))
+				break;
+		}
+		assert_ok(hb_marker_open(marker, slot));
+	}
+	hb_marker_finish(marker);
+	hb_marker_destroy(marker);
+	CHECK(c, !memcmp(marked, told, bytes));
+	for (uint32_t node = c->r->nroots + 1; node < c->r->nnodes; node++)
+		CHECK(c, is_set(marked, c->r->nodes[node].slot) == c->truth->marked[node]);
+	free(marked);
+	free(held);
+	free(watched);
+	free(told);
+}
+
 static void check_tree(const struct compared *c)
 {
 	struct hb_dominator_tree *tree;
@@ -237,6 +281,7 @@ static void check_seed(uint64_t seed)
 	check_tree(&c);
 	check_class_sums(&c, 1 + seed % 5);
 	check_marks_without(&c, seed);
+	check_marks_in_steps(&c, seed);
 	hb_graph_destroy(graph);
 	random_heap_destroy(&r);
 }
