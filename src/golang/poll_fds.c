@@ -64,6 +64,7 @@ static struct hb_error *take(struct reader *reader, const struct shape *shape, c
 		                                .slot = slot,
 		                                .addr = addr,
 		                                .poll_desc = hb_load_u64(bytes + shape->poll_desc),
+		                                .sysfd = (uint32_t)shape->sysfd,
 		                                .kind = shape->kind,
 		                                .outgoing = shape->connected != UINT64_MAX && bytes[shape->connected]});
 	return NULL;

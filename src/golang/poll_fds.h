@@ -15,8 +15,9 @@ struct hb_poll_fd {
 	uint64_t addr; /* of the same */
 	uint64_t
 	        poll_desc; /* runtime.pollDesc, outside the heap; 0: the network poller does not know it (a regular file) */
-	uint8_t kind;      /* enum hb_poll_fd_kind */
-	bool outgoing;     /* a connection that was dialed, or a socket that has one peer: netFD.isConnected */
+	uint32_t sysfd; /* offset of the number in the object */
+	uint8_t kind;   /* enum hb_poll_fd_kind */
+	bool outgoing;  /* a connection that was dialed, or a socket that has one peer: netFD.isConnected */
 };
 struct hb_poll_fds {
 	HB_VEC(struct hb_poll_fd) list; /* by fd, then slot */

@@ -1,4 +1,7 @@
 #include "leak/deferred_closes.h"
+#include "leak/near_fd.h"
+
+enum { MAX_HOPS = 4 };
 
 /* A deferred call and the open file that its func value leads to. */
 struct pending {
@@ -21,52 +24,6 @@ struct scan {
 	struct hb_deferred_list *ret;
 };
 
-/* --- From a func value to a file ---------------------------------------------------------------------------------- */
-
-enum { MAX_HOPS = 4, MAX_OBJECTS = 48, MAX_OBJECT_BYTES = 512 };
-
-struct search {
-	const struct hb_analysis *analysis;
-	uint64_t base;              /* of the object whose words are visited */
-	uint32_t list[MAX_OBJECTS]; /* slots, in the order they were come upon */
-	unsigned n;
-};
-
-static void visit_word(void *ctx, uint64_t word)
-{
-	struct search *search = ctx;
-	const struct hb_heap *heap = search->analysis->heap;
-	uint32_t slot = hb_heap_slot(heap, hb_load_u64(hb_heap_bytes(heap, search->base + word * 8)));
-	if (!slot || !search->analysis->graph->number[slot] || search->n == MAX_OBJECTS)
-		return;
-	for (unsigned i = 0; i < search->n; i++)
-		if (search->list[i] == slot)
-			return;
-	search->list[search->n++] = slot;
-}
-
-/* The first open file on the way from an object, breadth first; small objects only: no container is looked into. */
-static const struct hb_open_fd *file_of(const struct hb_analysis *analysis, uint32_t slot)
-{
-	struct search search = {.analysis = analysis, .list = {slot}, .n = 1};
-	for (unsigned next = 0, level_end = 1, hops = 0; next < search.n && hops <= MAX_HOPS; next++) {
-		const struct hb_poll_fd *found = hb_poll_fds_of_slot(&analysis->poll_fds, search.list[next]);
-		const struct hb_open_fd *fd = found ? hb_fd_table_find(&analysis->fds, found->fd) : NULL;
-		if (fd && fd->go == found)
-			return fd;
-		const struct hb_span *span =
-		        &analysis->heap->spans[hb_heap_span_of_slot(analysis->heap, search.list[next])];
-		search.base = hb_heap_slot_addr(span, search.list[next]);
-		if (!found && span->kind != HB_SPAN_NOSCAN && span->elem_size <= MAX_OBJECT_BYTES)
-			hb_heap_each_pointer_word(analysis->heap, span, search.list[next], visit_word, &search);
-		if (next + 1 == level_end) {
-			level_end = search.n;
-			hops++;
-		}
-	}
-	return NULL;
-}
-
 /* --- The deferred calls of a goroutine ---------------------------------------------------------------------------- */
 
 struct record {
@@ -85,11 +42,41 @@ static bool read_record(const struct hb_analysis *analysis, uint64_t addr, struc
 	return true;
 }
 
+/* How many records from `at` on are of one call. */
+static uint32_t count_pile(const struct hb_analysis *analysis, uint64_t at, uint32_t most)
+{
+	struct record record;
+	uint64_t sp = 0;
+	uint32_t n = 0;
+	while (at && n < most && read_record(analysis, at, &record, &at) && (!n || record.sp == sp)) {
+		sp = record.sp;
+		n++;
+	}
+	return n;
+}
+
+void hb_deferred_piles(const struct hb_analysis *analysis, size_t least, void (*visit)(void *ctx, uint32_t closure),
+                       void *ctx)
+{
+	uint32_t left = analysis->heap->nslots; /* no more records than objects, whatever a broken list says */
+	for (size_t i = 0; i < analysis->goroutines.n; i++) {
+		uint64_t at = analysis->goroutines.list[i].defer;
+		struct record record;
+		for (uint32_t n; at && left && (n = count_pile(analysis, at, left)) > 0; left -= n)
+			for (uint32_t k = 0; k < n && read_record(analysis, at, &record, &at); k++) {
+				uint32_t closure = n >= least ? hb_heap_slot(analysis->heap, record.fn) : 0;
+				if (closure)
+					visit(ctx, closure);
+			}
+	}
+}
+
 static struct hb_error *add_record(struct scan *scan, const struct record *record)
 {
 	uint32_t closure = hb_heap_slot(scan->analysis->heap, record->fn);
-	const struct hb_open_fd *fd =
-	        closure && scan->analysis->graph->number[closure] ? file_of(scan->analysis, closure) : NULL;
+	const struct hb_open_fd *fd = closure && scan->analysis->graph->number[closure]
+	                                      ? hb_near_fd(scan->analysis, closure, MAX_HOPS)
+	                                      : NULL;
 	if (fd)
 		HB_VEC_PUSH(&scan->pending, (struct pending){closure, fd->go->slot, fd->number});
 	return NULL;

@@ -13,6 +13,9 @@ struct hb_deferred_closes { /* of one call of one function */
 struct hb_deferred_list {
 	HB_VEC(struct hb_deferred_closes) list;
 };
+/* The func values (slots) of all deferred calls of which one call of a function has at least so many. */
+void hb_deferred_piles(const struct hb_analysis *analysis, size_t least, void (*visit)(void *ctx, uint32_t closure),
+                       void *ctx);
 struct hb_error *hb_deferred_closes_find(const struct hb_analysis *analysis, size_t least,
                                          struct hb_deferred_list *ret) HB_MUST_CHECK;
 void hb_deferred_list_deinit(struct hb_deferred_list *list);

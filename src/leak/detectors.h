@@ -12,3 +12,7 @@ extern const struct hb_detector hb_detector_growing_slices; /* H102 */
 extern const struct hb_detector hb_detector_growing_others; /* H103 */
 extern const struct hb_detector hb_detector_map_slack;      /* H104 */
 extern const struct hb_detector hb_detector_nested_maps;    /* H105 */
+extern const struct hb_detector hb_detector_bodies;         /* H502 */
+extern const struct hb_detector hb_detector_close_wait;     /* H503 */
+extern const struct hb_detector hb_detector_requests;       /* H203 */
+extern const struct hb_detector hb_detector_piles; /* H202: after those that prove goroutines blocked for ever */

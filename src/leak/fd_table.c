@@ -95,8 +95,9 @@ struct place {
 };
 
 /* The folder of a file, the peer of a connection, or what sort of thing it is. */
-static struct place place_of(const struct hb_fd *fd)
+static struct place place_of(const struct hb_open_fd *open)
 {
+	const struct hb_fd *fd = open->kernel;
 	const char *text = fd->name, *slash = strrchr(text, '/');
 	if (fd->kind == HB_FD_SOCKET)
 		text = *fd->peer && fd->state != HB_TCP_LISTEN ? fd->peer
@@ -106,7 +107,9 @@ static struct place place_of(const struct hb_fd *fd)
 		text = "pipes";
 	else if (fd->kind == HB_FD_FILE && *text == '/' && slash)
 		return (struct place){text, hb_max((size_t)(slash - text), (size_t)1), 1};
-	return (struct place){text, strlen(text), 1};
+	/* Of whom called us, the port says nothing. */
+	const char *colon = text == fd->peer && open->go && !open->go->outgoing ? strrchr(text, ':') : NULL;
+	return (struct place){text, colon ? (size_t)(colon - text) : strlen(text), 1};
 }
 
 static int by_text(const void *a, const void *b)
@@ -148,7 +151,7 @@ char *hb_fd_table_places(const struct hb_fd_table *table, const uint64_t *number
 	for (size_t i = 0; i < n; i++) {
 		const struct hb_open_fd *fd = hb_fd_table_find(table, (int64_t)numbers[i]);
 		if (fd && fd->kernel)
-			places[used++] = place_of(fd->kernel);
+			places[used++] = place_of(fd);
 	}
 	FILE *out = open_memstream(&text, &size);
 	if (!out)

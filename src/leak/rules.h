@@ -5,7 +5,7 @@
 enum hb_rule_needs {
 	HB_RULE_NEEDS_NOTHING_ELSE,
 	HB_RULE_NEEDS_LOOKS, /* more than one: --wait */
-	HB_RULE_NEEDS_LIVE,  /* a process: a core does not say which files are open */
+	HB_RULE_NEEDS_LIVE,  /* a process: a core does not say in which state sockets are */
 };
 
 struct hb_rule {

@@ -63,12 +63,14 @@ struct hb_error *hb_finding_holder(const struct hb_analysis *analysis, uint32_t 
 /* --- Sites -------------------------------------------------------------------------------------------------------- */
 
 /* From the program's own innermost frame on, and the library's call that it made before it. */
-static struct hb_error *add_lines(const struct hb_analysis *analysis, uint32_t stack, struct hb_finding *finding)
+static struct hb_error *add_lines(const struct hb_analysis *analysis, uint32_t stack, const char *library,
+                                  struct hb_finding *finding)
 {
 	enum { LINES = 4, DEPTH = 64 };
 	struct hb_go_line lines[DEPTH];
 	size_t n = hb_alloc_lines(analysis->go, analysis->sites, stack, lines, DEPTH), own = 0;
-	while (own < n && hb_function_is_plumbing(lines[own].function))
+	while (own < n && (hb_function_is_plumbing(lines[own].function) ||
+	                   (library && !strncmp(lines[own].function, library, strlen(library)))))
 		own++;
 	size_t first = own && own < n ? own - 1 : 0;
 	for (size_t i = first; i < n && i < first + LINES; i++) {
@@ -81,8 +83,8 @@ static struct hb_error *add_lines(const struct hb_analysis *analysis, uint32_t s
 	return NULL;
 }
 
-struct hb_error *hb_finding_sites(const struct hb_analysis *analysis, const uint32_t *slots, const uint64_t *bytes,
-                                  size_t n, struct hb_finding *finding)
+static struct hb_error *add_sites(const struct hb_analysis *analysis, const char *library, const uint32_t *slots,
+                                  const uint64_t *bytes, size_t n, struct hb_finding *finding)
 {
 	const struct hb_alloc_sites *sites = analysis->sites;
 	if (!sites || !sites->samples.len)
@@ -101,7 +103,19 @@ struct hb_error *hb_finding_sites(const struct hb_analysis *analysis, const uint
 		if (best == sites->stacks.len || sums[stack] > sums[best])
 			best = stack;
 	}
-	return best < sites->stacks.len ? add_lines(analysis, (uint32_t)best, finding) : NULL;
+	return best < sites->stacks.len ? add_lines(analysis, (uint32_t)best, library, finding) : NULL;
+}
+
+struct hb_error *hb_finding_sites(const struct hb_analysis *analysis, const uint32_t *slots, const uint64_t *bytes,
+                                  size_t n, struct hb_finding *finding)
+{
+	return add_sites(analysis, NULL, slots, bytes, n, finding);
+}
+
+struct hb_error *hb_finding_sites_beyond(const struct hb_analysis *analysis, const char *library, const uint32_t *slots,
+                                         size_t n, struct hb_finding *finding)
+{
+	return add_sites(analysis, library, slots, NULL, n, finding);
 }
 
 struct hb_error *hb_findings_add(struct hb_findings *findings, struct hb_finding *finding, struct hb_error *err)

@@ -23,6 +23,10 @@ struct hb_error *hb_finding_holder(const struct hb_analysis *analysis, uint32_t 
 struct hb_error *hb_finding_sites(const struct hb_analysis *analysis, const uint32_t *slots, const uint64_t *bytes,
                                   size_t n, struct hb_finding *finding) HB_MUST_CHECK;
 
+/* The same, where a library's frames (functions that begin with its prefix) are of no interest either. */
+struct hb_error *hb_finding_sites_beyond(const struct hb_analysis *analysis, const char *library, const uint32_t *slots,
+                                         size_t n, struct hb_finding *finding) HB_MUST_CHECK;
+
 /* Appends a finding, or ends it when there was an error. */
 struct hb_error *hb_findings_add(struct hb_findings *findings, struct hb_finding *finding,
                                  struct hb_error *err) HB_MUST_CHECK;

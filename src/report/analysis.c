@@ -105,6 +105,8 @@ static void say_why_no_sites(struct hb_analysis *analysis)
 		                                         "when it imports runtime/pprof or net/http/pprof)");
 }
 
+enum { LEAST_PARKED = 10 }; /* fewer goroutines are no pile of anything */
+
 static struct hb_error *find(struct hb_analysis *analysis, bool memory_is_missing)
 {
 	for (size_t i = 0; i < hb_ndetectors; i++)
@@ -150,6 +152,7 @@ static struct hb_error *run(struct hb_analysis *analysis, struct hb_target *targ
 	say_why_no_sites(analysis);
 	TRY(hb_poll_fds_read(analysis->go, analysis->typing, &analysis->poll_fds));
 	TRY(hb_fd_table_build(analysis, &analysis->fds));
+	TRY(hb_parked_read(analysis, LEAST_PARKED, &analysis->parked));
 	bool memory_is_missing = analysis->snapshot->notes.partial; /* a look that fails later misses none */
 	if (analysis->options.wait_ns && target->kind == HB_TARGET_LIVE)
 		TRY(hb_growth_observe(analysis, target, analysis->options.wait_ns, &analysis->growth));
@@ -185,6 +188,7 @@ void hb_analysis_destroy(struct hb_analysis *analysis)
 		return;
 	hb_findings_deinit(&analysis->findings);
 	hb_findings_deinit(&analysis->suppressed);
+	hb_parked_deinit(&analysis->parked);
 	hb_fd_table_deinit(&analysis->fds);
 	hb_poll_fds_deinit(&analysis->poll_fds);
 	hb_growth_destroy(analysis->growth);

@@ -11,6 +11,7 @@
 #include "heap/graph.h"
 #include "leak/fd_table.h"
 #include "leak/finding.h"
+#include "leak/parked.h"
 #include "snapshot/snapshot.h"
 
 struct hb_options {
@@ -42,6 +43,7 @@ struct hb_analysis {
 	struct hb_alloc_sites *sites;
 	struct hb_poll_fds poll_fds;
 	struct hb_fd_table fds;
+	struct hb_parked_list parked;
 	struct hb_growth *growth; /* what later looks saw; NULL: there were none */
 	struct hb_findings findings, suppressed;
 	struct {

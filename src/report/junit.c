@@ -65,7 +65,7 @@ static const char *not_looked_for(const struct junit *junit, const struct hb_rul
 	if (rule->needs == HB_RULE_NEEDS_LOOKS && !analysis->growth)
 		return "not looked for: one look shows no growth, --wait takes more";
 	if (rule->needs == HB_RULE_NEEDS_LIVE && analysis->snapshot->kind == HB_TARGET_CORE)
-		return "not looked for: a core does not say which files are open";
+		return "not looked for: a core does not say in which state sockets are";
 	return NULL;
 }
 

@@ -80,7 +80,7 @@ static void junit_passes_where_nothing_is_found(void **state)
 	report_model_create(&model, false);
 	char *out = render(hb_render_junit, &model.report, &in_source);
 	assert_int_equal(times(out, "<testcase "), hb_nrules);
-	/* One look: what takes more was not looked for. A core: nor were open files. */
+	/* One look: what takes more was not looked for. A core: nor were states of sockets. */
 	snprintf(skipped, sizeof(skipped), " errors=\"0\" skipped=\"%zu\" ", rules_that_need(HB_RULE_NEEDS_LOOKS));
 	assert_has(out, " failures=\"0\" ");
 	assert_has(out, skipped);
@@ -92,7 +92,7 @@ static void junit_passes_where_nothing_is_found(void **state)
 	snprintf(skipped, sizeof(skipped), " skipped=\"%zu\" ",
 	         rules_that_need(HB_RULE_NEEDS_LOOKS) + rules_that_need(HB_RULE_NEEDS_LIVE));
 	assert_has(out, skipped);
-	assert_has(out, "name=\"FilesNotClosed\" time=\"0\">\n   <skipped");
+	assert_has(out, "name=\"PeersHungUp\" time=\"0\">\n   <skipped");
 	free(out);
 	report_model_destroy(&model);
 }

@@ -126,7 +126,7 @@ static void expired_and_unneeded_ones_are_named(void **state)
 	        parsed("[[suppress]]\nrule = 'H301'\nreason = 'one'\nexpires = 2020-01-01\n"
 	               "[[suppress]]\nrule = 'H401'\nreason = 'two'\n"
 	               "[[suppress]]\nrule = 'H101'\nreason = 'three'\n"
-	               "[[suppress]]\nrule = 'H501'\nreason = 'four'\n"
+	               "[[suppress]]\nrule = 'H503'\nreason = 'four'\n"
 	               "[[suppress]]\nholder = 'main'\nreason = 'five'");
 	struct hb_findings findings = {0}, suppressed = {0};
 	struct hb_notes notes = {0};
