@@ -18,6 +18,8 @@ def examine_under_load(name, server, load, times=3):
     check(f"{name}: serves", load.wait_for(200), load.errors or "too slowly")
     for i in range(times):
         report = examine(f"{name} ({i + 1})", server.pid, VERSION)
+        found = [(f["rule"], f["verdict"], f["title"]) for f in report["findings"]] if report else None
+        check(f"{name} ({i + 1}): no finding", found == [], found)
         check(f"{name} ({i + 1}): left alone", not disturbed(server.pid), disturbed(server.pid))
     text = heldby(server.pid)
     check(f"{name}: a text report", text.returncode == 0 and VERSION in text.stdout and "typed" in text.stdout,

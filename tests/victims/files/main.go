@@ -21,6 +21,13 @@ var classes = map[string]class{
 	"files":    {leakFiles, fixFiles, healthyFiles},
 	"conns":    {leakConns, fixConns, healthyConns},
 	"deferred": {leakDeferred, fixDeferred, healthyDeferred},
+	"bodies":   {leakBodies, fixBodies, healthyBodies},
+	"watch":    {leakDeferredBodies, fixDeferredBodies, healthyDeferredBodies},
+	"hung-up":  {leakCloseWait, fixCloseWait, healthyCloseWait},
+	"unread":   {leakUnread, nil, nil},
+	"stuck":    {leakStuck, nil, nil},
+	"requests": {leakRequests, fixRequests, healthyRequests},
+	"pile":     {leakPile, fixPile, healthyPile},
 }
 
 func main() {
