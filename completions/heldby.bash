@@ -20,10 +20,12 @@ _heldby() {
 	local common='--debug-file --color --quiet --verbose --help' capture='--max-pause --capture --output'
 	local report="$common $capture --format --top --show-data --wait --suppressions --fail-on"
 	local exec="$common --output --format --top --show-data --at --signal --children --suppressions --fail-on"
+	local watch="$common --max-pause --output --format --top --show-data --suppressions --fail-on --every --for --history"
+	local diff="$common --max-pause --output --format --top"
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
 		case $word in
-		report | exec | snapshot | explain | doctor)
+		report | watch | diff | exec | snapshot | explain | doctor)
 			command=$word
 			break
 			;;
@@ -56,10 +58,10 @@ _heldby() {
 		mapfile -t COMPREPLY < <(compgen -W 'USR1 USR2' -- "$current")
 		return
 		;;
-	--top | --max-pause | --wait | --at)
+	--top | --max-pause | --wait | --at | --every | --for)
 		return
 		;;
-	-o | --output | --debug-file | --suppressions)
+	-o | --output | --debug-file | --suppressions | --history)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$current")
 		return
@@ -67,9 +69,11 @@ _heldby() {
 	esac
 	if [[ $current == -* ]]; then
 		case $command in
-		'') word="$report --at --signal --children --version" ;;
+		'') word="$report --at --signal --children --every --for --history --version" ;;
 		exec) word=$exec ;;
 		report) word=$report ;;
+		watch) word=$watch ;;
+		diff) word=$diff ;;
 		snapshot) word="$common $capture" ;;
 		explain) word="$common --max-pause --capture" ;;
 		doctor) word=$common ;;
@@ -84,7 +88,7 @@ _heldby() {
 	compopt -o filenames 2>/dev/null
 	mapfile -t COMPREPLY < <(
 		if [[ -z $command ]]; then
-			compgen -W 'report exec snapshot explain doctor' -- "$current"
+			compgen -W 'report watch diff exec snapshot explain doctor' -- "$current"
 		fi
 		_heldby_targets "$current"
 		compgen -f -- "$current"

@@ -15,6 +15,9 @@ enum hb_option_id {
 	HB_OPTION_TOP,
 	HB_OPTION_MAX_PAUSE,
 	HB_OPTION_WAIT,
+	HB_OPTION_EVERY,
+	HB_OPTION_FOR,
+	HB_OPTION_HISTORY,
 	HB_OPTION_CAPTURE,
 	HB_OPTION_AT,
 	HB_OPTION_SIGNAL,
@@ -42,10 +45,12 @@ struct hb_command_line {
 	const struct hb_format *format;   /* cli/formats.h; never NULL */
 	enum hb_color color;
 	enum hb_verbosity verbosity;
-	const char *output;    /* NULL: stdout */
-	unsigned top;          /* 0: default */
-	uint64_t max_pause_ns; /* 0: default */
-	uint64_t wait_ns;      /* 0: one look */
+	const char *output;        /* NULL: stdout */
+	unsigned top;              /* 0: default */
+	uint64_t max_pause_ns;     /* 0: default */
+	uint64_t wait_ns;          /* 0: one look */
+	uint64_t every_ns, for_ns; /* of `heldby watch`; 0: default */
+	const char *history;       /* NULL: default */
 	const char *debug_file;
 	const char *suppressions; /* NULL: none */
 	int fail_on;              /* enum hb_verdict; -1: no finding makes the exit status 1 */
@@ -91,5 +96,7 @@ int hb_cli_run(int argc, char *const *argv);
 struct hb_error *hb_command_report(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_snapshot(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_explain(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
+struct hb_error *hb_command_watch(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
+struct hb_error *hb_command_diff(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_exec(const struct hb_command_line *line, int *status) HB_MUST_CHECK;
 struct hb_error *hb_command_doctor(const struct hb_command_line *line, int *status) HB_MUST_CHECK;

@@ -54,6 +54,33 @@ const struct hb_command hb_commands[] = {
                 .run = hb_command_snapshot,
         },
         {
+                .name = "watch",
+                .synopsis = "TARGET",
+                .summary = "look again and again, and say what only grows",
+                .about = "Counts the containers of a process again and again, with pauses of about a\n"
+                         "millisecond, keeps a history, says which only grow, and ends with a report.\n",
+                .examples = {"heldby watch 4121", "heldby watch api --every 5m --for 12h --history api.sqlite"},
+                .options = COMMON | HB_OPTION_BIT(MAX_PAUSE) | HB_OPTION_BIT(FORMAT) | HB_OPTION_BIT(OUTPUT) |
+                           HB_OPTION_BIT(TOP) | HB_OPTION_BIT(SHOW_DATA) | HB_OPTION_BIT(SUPPRESSIONS) |
+                           HB_OPTION_BIT(FAIL_ON) | HB_OPTION_BIT(EVERY) | HB_OPTION_BIT(FOR) | HB_OPTION_BIT(HISTORY),
+                .target = HB_TARGET_REQUIRED,
+                .run = hb_command_watch,
+        },
+        {
+                .name = "diff",
+                .synopsis = "OLD NEW",
+                .summary = "what became more from one moment to another",
+                .about = "Compares two core files of a program (heldby snapshot makes them), or a core and\n"
+                         "the process: containers, types, holders and goroutines that became more.\n"
+                         "A comparison is no verdict: heldby watch judges what grows.\n",
+                .examples = {"heldby diff monday.core tuesday.core", "heldby diff api.core 4121 --top 20"},
+                .options = COMMON | HB_OPTION_BIT(MAX_PAUSE) | HB_OPTION_BIT(FORMAT) | HB_OPTION_BIT(OUTPUT) |
+                           HB_OPTION_BIT(TOP),
+                .target = HB_TARGET_OPTIONAL,
+                .takes_topic = true,
+                .run = hb_command_diff,
+        },
+        {
                 .name = "explain",
                 .synopsis = "[RULE | FINGERPRINT TARGET]",
                 .summary = "what a kind of leak is, leaking code beside repaired code",

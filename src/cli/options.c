@@ -15,6 +15,9 @@ const struct hb_option hb_options_table[] = {
         {HB_OPTION_TOP, 0, "top", "N", "rows of each list"},
         {HB_OPTION_MAX_PAUSE, 0, "max-pause", "TIME", "refuse a longer pause (50ms if not given)"},
         {HB_OPTION_WAIT, 0, "wait", "TIME", "look again until then: what only grows? (20s)"},
+        {HB_OPTION_EVERY, 0, "every", "TIME", "from one look to the next (1m if not given)"},
+        {HB_OPTION_FOR, 0, "for", "TIME", "stop watching after that time (1h if not given)"},
+        {HB_OPTION_HISTORY, 0, "history", "FILE", "SQLite file that keeps what was counted"},
         {HB_OPTION_CAPTURE, 0, "capture", "HOW", "auto (default) or copy: read memory while stopped"},
         {HB_OPTION_AT, 0, "at", "TIME", "also examine it TIME after its start (90s, 5m)"},
         {HB_OPTION_SIGNAL, 0, "signal", "NAME", "also when the process that -v names gets USR1 or USR2"},
@@ -39,7 +42,7 @@ bool hb_duration_parse(const char *text, uint64_t *ret)
 	static const struct {
 		const char *unit;
 		double ns;
-	} units[] = {{"ms", 1e6}, {"s", 1e9}, {"us", 1e3}, {"m", 60e9}, {"min", 60e9}};
+	} units[] = {{"ms", 1e6}, {"s", 1e9}, {"us", 1e3}, {"m", 60e9}, {"min", 60e9}, {"h", 3600e9}};
 	char *end;
 	/* strtod() would take "inf", "nan" and hexadecimal, too. */
 	if (strspn(text, "0123456789.") == 0)
@@ -118,6 +121,14 @@ static void take_flag(struct hb_command_line *line, const struct hb_option *opti
 		line->verbosity = HB_VERBOSE;
 }
 
+static struct hb_error *parse_time(const struct hb_option *option, const char *value, uint64_t *ret)
+{
+	if (hb_duration_parse(value, ret) && *ret >= HB_LEAST_WAIT_NS)
+		return NULL;
+	return hb_error_create(HB_ERR_USAGE, "--%s '%s' is not a duration of a second or more, such as 1m or 8h",
+	                       option->name, value);
+}
+
 static struct hb_error *take_value(struct hb_command_line *line, const struct hb_option *option, const char *value)
 {
 	static const char *const captures[] = {"auto", "copy"};
@@ -144,6 +155,13 @@ static struct hb_error *take_value(struct hb_command_line *line, const struct hb
 			return hb_error_create(HB_ERR_USAGE, "--max-pause '%s' is not a duration such as 50ms or 2s",
 			                       value);
 		return NULL;
+	case HB_OPTION_EVERY:
+		return parse_time(option, value, &line->every_ns);
+	case HB_OPTION_FOR:
+		return parse_time(option, value, &line->for_ns);
+	case HB_OPTION_HISTORY:
+		line->history = value;
+		return *value ? NULL : hb_error_create(HB_ERR_USAGE, "--history needs the name of a file");
 	case HB_OPTION_WAIT:
 		if (!hb_duration_parse(value, &line->wait_ns) || line->wait_ns < HB_LEAST_WAIT_NS ||
 		    line->wait_ns > HB_MOST_WAIT_NS)

@@ -20,26 +20,28 @@ static struct hb_error *open_target(const struct hb_command_line *line, struct h
 
 struct hb_error *hb_command_report(const struct hb_command_line *line, int *status)
 {
+	struct hb_options options = {.size = sizeof(options), .wait_ns = line->wait_ns};
+	return hb_command_examine(line, &options, status);
+}
+
+struct hb_error *hb_command_examine(const struct hb_command_line *line, struct hb_options *options, int *status)
+{
 	hb_cleanup(hb_command_suppressions_deinit) struct hb_command_suppressions suppressions = {0};
 	hb_cleanup(hb_target_destroyp) struct hb_target *target = NULL;
 	hb_cleanup(hb_analysis_destroyp) struct hb_analysis *analysis = NULL;
-	const struct hb_options options = {
-	        .size = sizeof(options),
-	        .max_pause_ns = line->max_pause_ns ? line->max_pause_ns : HB_DEFAULT_MAX_PAUSE_NS,
-	        .show_data = line->seen & HB_OPTION_BIT(SHOW_DATA),
-	        .top = line->top,
-	        .debug_file = line->debug_file,
-	        .wait_ns = line->wait_ns,
-	};
+	options->max_pause_ns = line->max_pause_ns ? line->max_pause_ns : HB_DEFAULT_MAX_PAUSE_NS;
+	options->show_data = line->seen & HB_OPTION_BIT(SHOW_DATA);
+	options->top = line->top;
+	options->debug_file = line->debug_file;
 	if (line->format->is_binary && !line->output && isatty(STDOUT_FILENO))
 		return hb_error_create(HB_ERR_USAGE, "--format %s is nothing for a terminal: add -o FILE",
 		                       line->format->name);
 	TRY(hb_command_suppressions_read(line->suppressions, &suppressions));
 	TRY(open_target(line, &target));
-	if (line->wait_ns && target->kind == HB_TARGET_CORE)
-		return hb_error_create(HB_ERR_USAGE, "'%s' is a core: it shows one moment, and --wait needs several",
+	if (options->wait_ns && target->kind == HB_TARGET_CORE)
+		return hb_error_create(HB_ERR_USAGE, "'%s' is a core: it shows one moment, and growth takes several",
 		                       line->target);
-	TRY(hb_analyse(target, &options, &analysis));
+	TRY(hb_analyse(target, options, &analysis));
 	TRY(hb_command_suppress(&suppressions, analysis));
 	hb_progress_stage("reporting", 0);
 	struct hb_report *report;

@@ -49,6 +49,9 @@ struct hb_counted {
 	bool renewed; /* it was emptied, or made anew, since the sample was chosen */
 };
 
+/* "map", "slice", "sync.Map" … */
+const char *hb_population_kind_name(enum hb_population_kind kind);
+
 enum hb_growth_verdict {
 	HB_GROWTH_NONE,     /* did not grow, or what it has comes and goes */
 	HB_GROWTH_ESTIMATE, /* grew, but a test failed */
@@ -124,9 +127,12 @@ struct hb_error *hb_growth_look(struct hb_growth *growth, struct hb_target *targ
 /* Waits until a moment of the monotonic clock; HB_ERR_INTERRUPTED or HB_ERR_GONE end it early. */
 struct hb_error *hb_growth_wait(const struct hb_target *target, uint64_t until_ns) HB_MUST_CHECK;
 
-/* Three looks: now, in the middle and at the end of the window. What cannot be told for want of looks is said in notes. */
-struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb_target *target, uint64_t window_ns,
+/* Looks now and again until the window is over, as the analysis's options say. *ret is there from the first look on. What
+ * cannot be told for want of looks is said in notes. */
+struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb_target *target,
                                    struct hb_growth **ret) HB_MUST_CHECK;
+/* Forgets every second look between the first and the last one when there are many. */
+void hb_growth_thin(struct hb_growth *growth);
 
 /* Judges every population by the looks so far: the first one, the one nearest to the middle, and the last one. */
 void hb_growth_judge(struct hb_growth *growth);

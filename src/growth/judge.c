@@ -10,8 +10,9 @@ static const double LEAST_KEPT = 0.995;     /* of the settled ones */
 static const double LEAST_LATE_RATE = 0.85; /* of the rate of the first half */
 static const double LEAST_FILL =
         0.38; /* a map that grew by itself is never emptier: 3.25 of 8 (up to 1.23) or 7 of 16 */
-static const double LEAST_AGE = 0.5, MOST_AGE = 1.5; /* of the process's */
-static const double LEAST_UPTIME = 0.5;              /* of the window, at the first look */
+static const double LEAST_AGE = 0.5, MOST_AGE = 1.5;             /* of the process's */
+static const double LEAST_UPTIME = 0.5;                          /* of the window, at the first look … */
+static const uint64_t ENOUGH_UPTIME_NS = UINT64_C(300000000000); /* … or this, in windows of hours */
 
 /* For estimates: how far one test may be missed. */
 static const uint64_t LEAST_ESTIMATED_GROWTH = 32;
@@ -107,7 +108,8 @@ static bool passes(const struct seen *seen, enum hb_growth_test test, struct hb_
 	case HB_TEST_NEVER_EMPTIED:
 		return judgement->age >= LEAST_AGE && judgement->age <= MOST_AGE;
 	case HB_TEST_OLD_ENOUGH:
-		return seen->at[0]->uptime_ns >= (uint64_t)(LEAST_UPTIME * (double)judgement->window_ns);
+		return seen->at[0]->uptime_ns >=
+		       hb_min((uint64_t)(LEAST_UPTIME * (double)judgement->window_ns), ENOUGH_UPTIME_NS);
 	case HB_TESTS:
 		break;
 	}

@@ -1,10 +1,10 @@
-/* The window of `report --wait`: three looks. */
+/* Looks again and again: the window of `report --wait`, which has three looks, and of `watch`. */
 #include "base/progress.h"
 #include "growth/growth.h"
 
 #include <time.h>
 
-enum { LOOKS = 3, NAP_NS = 20000000 };
+enum { LEAST_LOOKS = 3, NAP_NS = 20000000 };
 
 struct hb_error *hb_growth_wait(const struct hb_target *target, uint64_t until_ns)
 {
@@ -19,45 +19,45 @@ struct hb_error *hb_growth_wait(const struct hb_target *target, uint64_t until_n
 	return NULL;
 }
 
-static struct hb_error *look_again(struct hb_growth *growth, struct hb_target *target, uint64_t window_ns)
+static struct hb_error *look_once(struct hb_growth *growth, struct hb_target *target)
 {
-	hb_progress_stage("watching", window_ns / 1000000);
-	uint64_t start = 0;
-	for (unsigned i = 0; i < LOOKS; i++) {
-		if (i)
-			TRY(hb_growth_wait(target, start + window_ns * i / (LOOKS - 1)));
-		TRY(hb_growth_look(growth, target));
-		if (!i)
-			start = growth->looks.data[0].at_ns;
-		hb_progress_set((uint64_t)i * window_ns / 1000000 / (LOOKS - 1));
+	const struct hb_options *options = &growth->analysis->options;
+	TRY(hb_growth_look(growth, target));
+	hb_growth_judge(growth);
+	TRY(hb_growth_merge(growth));
+	hb_growth_thin(growth);
+	return options->after_look ? options->after_look(options->after_look_ctx, growth) : NULL;
+}
+
+static struct hb_error *look_again(struct hb_growth *growth, struct hb_target *target)
+{
+	const struct hb_options *options = &growth->analysis->options;
+	uint64_t window = options->wait_ns, every = options->every_ns ? options->every_ns : window / (LEAST_LOOKS - 1);
+	hb_progress_stage("watching", window / 1000000);
+	TRY(look_once(growth, target));
+	uint64_t start = growth->looks.data[0].at_ns;
+	for (uint64_t at = every; every && at <= window; at += every) {
+		TRY(hb_growth_wait(target, start + at));
+		TRY(look_once(growth, target));
+		hb_progress_set(at / 1000000);
 	}
 	return NULL;
 }
 
 /* Growth is evidence beside everything else: when it cannot be had, the report says why and is given all the same. */
-struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb_target *target, uint64_t window_ns,
-                                   struct hb_growth **ret)
+struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb_target *target, struct hb_growth **ret)
 {
-	struct hb_growth *growth;
-	TRY(hb_growth_create(analysis, &growth));
+	TRY(hb_growth_create(analysis, ret));
+	struct hb_growth *growth = *ret;
 	growth->target = target;
-	struct hb_error *err = look_again(growth, target, window_ns);
-	if (err && (err->code == HB_ERR_INTERRUPTED || err->code == HB_ERR_NOMEM)) {
-		hb_growth_destroy(growth);
+	struct hb_error *err = look_again(growth, target);
+	if (!err || (err->code != HB_ERR_GONE && err->code != HB_ERR_ATTACH))
 		return err;
-	}
-	if (err) {
-		hb_notes_add_partial(
-		        &analysis->snapshot->notes,
-		        "%s after look %zu of %u: what grows was not judged, the rest is as the first look saw it",
-		        err->message, growth->looks.len, LOOKS);
-		hb_error_destroy(err);
-	}
-	hb_growth_judge(growth);
-	err = hb_growth_merge(growth);
-	if (err)
-		hb_growth_destroy(growth);
-	else
-		*ret = growth;
-	return err;
+	const char *rest = growth->looks.len < LEAST_LOOKS
+	                           ? "what grows was not judged, the rest is as the first look saw it"
+	                           : "what grows is judged by the looks until then";
+	hb_notes_add_partial(&analysis->snapshot->notes, "%s after look %zu: %s", err->message, growth->looks.len,
+	                     rest);
+	hb_error_destroy(err);
+	return NULL;
 }

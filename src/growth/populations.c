@@ -4,6 +4,17 @@
 
 enum { MAX_POPULATIONS = 65536 };
 
+const char *hb_population_kind_name(enum hb_population_kind kind)
+{
+	static const char *const names[HB_POPULATION_KINDS] = {
+	        [HB_POPULATION_MAP] = "map",           [HB_POPULATION_SLICE] = "slice",
+	        [HB_POPULATION_CHANNEL] = "channel",   [HB_POPULATION_LIST] = "list",
+	        [HB_POPULATION_SYNC_MAP] = "sync.Map", [HB_POPULATION_TRIE] = "sync.Map",
+	        [HB_POPULATION_LINKED] = "linked",
+	};
+	return names[kind];
+}
+
 static void counted_deinit(struct hb_counted *counted)
 {
 	free(counted->ids);
@@ -26,6 +37,29 @@ void hb_growth_destroy(struct hb_growth *growth)
 	hb_vec_deinit(&growth->populations);
 	hb_vec_deinit(&growth->looks);
 	free(growth);
+}
+
+void hb_growth_thin(struct hb_growth *growth)
+{
+	enum { MANY = 64 };
+	size_t n = growth->looks.len, kept = 0;
+	if (n < MANY)
+		return;
+	for (size_t i = 0; i < n; i++) {
+		bool keep = i % 2 == 0 || i == n - 1;
+		for (size_t k = 0; k < growth->populations.len; k++) {
+			struct hb_counted *looks = growth->populations.data[k].looks.data;
+			if (keep)
+				looks[kept] = looks[i];
+			else
+				counted_deinit(&looks[i]);
+		}
+		if (keep)
+			growth->looks.data[kept++] = growth->looks.data[i];
+	}
+	growth->looks.len = kept;
+	for (size_t k = 0; k < growth->populations.len; k++)
+		growth->populations.data[k].looks.len = kept;
 }
 
 /* --- Headers ----------------------------------------------------------------------------------------------------- */

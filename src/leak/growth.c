@@ -175,6 +175,18 @@ static char *name_of(const struct hb_analysis *analysis, const struct hb_populat
 	return name;
 }
 
+struct hb_error *hb_growth_place(const struct hb_analysis *analysis, const struct hb_population *population,
+                                 struct hb_finding *finding)
+{
+	TRY(hb_finding_holder(analysis, hb_population_root(analysis->growth, population), finding));
+	return add_path(analysis, population, finding);
+}
+
+uint64_t hb_growth_bytes(const struct hb_analysis *analysis, const struct hb_population *population)
+{
+	return hb_population_bytes(analysis->growth, population);
+}
+
 /* --- Groups ------------------------------------------------------------------------------------------------------- */
 
 /* Populations of one holder and path: the inner maps of one outer map. */

@@ -155,7 +155,7 @@ static struct hb_error *run(struct hb_analysis *analysis, struct hb_target *targ
 	TRY(hb_parked_read(analysis, LEAST_PARKED, &analysis->parked));
 	bool memory_is_missing = analysis->snapshot->notes.partial; /* a look that fails later misses none */
 	if (analysis->options.wait_ns && target->kind == HB_TARGET_LIVE)
-		TRY(hb_growth_observe(analysis, target, analysis->options.wait_ns, &analysis->growth));
+		TRY(hb_growth_observe(analysis, target, &analysis->growth));
 	TRY(find(analysis, memory_is_missing));
 	if (analysis->growth)
 		analysis->growth->target = NULL; /* the analysis outlives it */

@@ -14,17 +14,21 @@
 #include "leak/parked.h"
 #include "snapshot/snapshot.h"
 
+struct hb_growth; /* growth/growth.h */
+
 struct hb_options {
 	size_t size;            /* sizeof(struct hb_options): callers built against an older header stay valid */
 	uint64_t max_pause_ns;  /* refuse when the prediction is above; 0 = default 50 ms … see docs */
 	bool show_data;         /* keys and string contents may be shown */
 	unsigned top;           /* rows of each list; 0 = default */
 	const char *debug_file; /* separate debug info, NULL none */
-	uint64_t wait_ns;       /* look twice more, in a window of that length; 0: one look */
+	uint64_t wait_ns;       /* look again in a window of that length; 0: one look */
 	bool keep_stopped;      /* the target stays stopped after the capture, until it is destroyed: it ends anyhow */
+	uint64_t every_ns;      /* of the looks in the window; 0: in its middle and at its end */
+	/* Called after each of them, when it has been judged; may be NULL. An error ends the examination. */
+	struct hb_error *(*after_look)(void *ctx, const struct hb_growth *growth);
+	void *after_look_ctx;
 };
-
-struct hb_growth; /* growth/growth.h */
 
 struct hb_analysis {
 	struct hb_options options;

@@ -9,11 +9,14 @@ import json
 import os
 import re
 import signal
+import sqlite3
 import sys
 import threading
 import time
 
-from common import HELDBY, Process, Victim, build_victim, check, disturbed, heldby, run, settled
+import jsonschema
+
+from common import HELDBY, ROOT, WORK, Process, Victim, build_victim, check, disturbed, heldby, run, settled
 
 VERSIONS = os.environ.get("GROWTH_VERSIONS", "1.18.10 1.23.12 1.27.3").split()
 WINDOW = 10
@@ -195,6 +198,71 @@ def keys_of_nested_maps():
     victim.stop()
 
 
+def history():
+    victim = start(VERSIONS[-1], "map-leak")
+    time.sleep(5)  # older than half of the window
+    before = int(victim.ask("count")[0])
+    file = WORK / "history.sqlite"
+    done = heldby("watch", victim.pid, "--every", "2s", "--for", "8s", "--history", file, "--format", "json", "--max-pause", "2s")
+    after = int(victim.ask("count")[0])
+    check("watch: it ends by itself", done.returncode == 0, done.stderr)
+    check("watch: each look says what only grows", done.stderr.count("only grows: global main.sessions") >= 2, done.stderr)
+    findings = json.loads(done.stdout)["findings"]
+    check("watch: it ends with a report", [f["rule"] for f in findings] == ["H101"], tell(findings))
+    with sqlite3.connect(file) as db:
+        looks = db.execute("SELECT count(*) FROM look").fetchone()[0]
+        counts = [row[0] for row in db.execute("SELECT n.count FROM count n JOIN container c ON c.id = n.container WHERE c.holder LIKE "
+                                               "'global main.sessions %' ORDER BY n.look")]
+        verdicts = db.execute("SELECT count(*) FROM verdict WHERE verdict = 'likely'").fetchone()[0]
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+    check("watch: every look is in the history", looks == 5, looks)
+    check("watch: with its counts, which the program agrees with",
+          len(counts) == 5 and counts == sorted(counts) and before <= counts[0] and counts[-1] <= after, (before, counts, after))
+    check("watch: and with its verdicts", verdicts >= 2, verdicts)
+    check("watch: the schema has its version", version == 1, version)
+    again = heldby("watch", victim.pid, "--every", "1s", "--for", "2s", "--history", file, "-q", "--max-pause", "2s")
+    with sqlite3.connect(file) as db:
+        processes = db.execute("SELECT count(*) FROM process").fetchone()[0]
+    check("watch: a file holds several examinations", again.returncode == 0 and processes == 2, again.stderr)
+    broken = WORK / "broken.sqlite"
+    broken.write_text("this is no database, and it is longer than the header of one would be" * 20)
+    refused = heldby("watch", victim.pid, "--every", "1s", "--for", "2s", "--history", broken, "--max-pause", "2s")
+    check("watch: what is no history is refused", refused.returncode == 3 and "history" in refused.stderr, refused.stderr)
+    short = heldby("watch", victim.pid, "--every", "1m", "--for", "1m")
+    check("watch: three looks are needed", short.returncode == 2, short.stderr)
+    victim.stop()
+
+
+def two_moments():
+    victim = start(VERSIONS[-1], "map-leak")
+    cores, counts = [WORK / "old.core", WORK / "new.core"], []
+    for core in cores:
+        time.sleep(2)
+        counts.append(int(victim.ask("count")[0]))
+        done = heldby("snapshot", victim.pid, "-o", core, "--max-pause", "2s")
+        counts.append(int(victim.ask("count")[0]))
+        check(f"diff: {core.name} is written", done.returncode == 0, done.stderr)
+    done = heldby("diff", *cores, "--format", "json")
+    if check("diff: two cores", done.returncode == 0, done.stderr):
+        found = json.loads(done.stdout)
+        schema = json.loads((ROOT / "docs/diff.schema.json").read_text())
+        errors = [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(found)]
+        check("diff: it is as the schema says", not errors, errors[:3])
+        rows = [row for row in found["containers"] if row["name"].startswith("global main.sessions ")]
+        check("diff: the map that grew is the only container", len(found["containers"]) == len(rows) == 1, found["containers"])
+        check("diff: its counts are the program's", rows and counts[0] <= rows[0]["before"] <= counts[1] and
+              counts[2] <= rows[0]["after"] <= counts[3], (rows, counts))
+        check("diff: the objects are among the types", any(row["name"] == "main.session" for row in found["types"]), found["types"])
+    text = heldby("diff", cores[1], victim.pid, "--max-pause", "2s")
+    check("diff: a core and the process", text.returncode == 0 and "global main.sessions" in text.stdout, text.stdout + text.stderr)
+    check("diff: it claims nothing", not re.search(r"H\d\d\d|likely|leaks\b", text.stdout), text.stdout)
+    same = heldby("diff", cores[0], cores[0])
+    check("diff: a core and itself", same.returncode == 0 and "Nothing became more" in same.stdout, same.stdout)
+    one = heldby("diff", cores[0])
+    check("diff: two are needed", one.returncode == 2, one.stderr)
+    victim.stop()
+
+
 def the_target_ends():
     victim = start(VERSIONS[-1], "map-leak")
     report = watch(victim, 60)
@@ -231,4 +299,7 @@ def wrong_use():
 
 
 if __name__ == "__main__":
-    run(wrong_use, keys_of_nested_maps, the_target_ends, the_target_becomes_another_program, heldby_is_interrupted, every_program)
+    if sys.argv[1:]:
+        run(every_program)
+    run(wrong_use, keys_of_nested_maps, history, two_moments, the_target_ends, the_target_becomes_another_program, heldby_is_interrupted,
+        every_program)

@@ -27,7 +27,7 @@ fi
 options() { # the long options that stdin names
 	grep -oE -- '--[a-z][a-z-]+' | sort -u
 }
-for command in report exec snapshot explain doctor; do
+for command in report watch diff exec snapshot explain doctor; do
 	"$HELDBY" "$command" --help | options >"$WORK/$command.options"
 done
 {
@@ -67,7 +67,7 @@ complete_in_bash() { # WORD...: the last one is being typed
 		printf "%s\n" "${COMPREPLY[@]}"
 	' "$ROOT/completions/heldby.bash" "$@"
 }
-for command in report exec snapshot explain doctor; do
+for command in report watch diff exec snapshot explain doctor; do
 	complete_in_bash "$command" -- | agrees "bash completion of $command" "$WORK/$command.options"
 done
 complete_in_bash -- | agrees 'bash completion' "$WORK/all.options"
