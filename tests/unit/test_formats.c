@@ -15,14 +15,16 @@ static const struct hb_render_options in_source = {.source_root = "/src/acme"};
 
 static void assert_has(const char *out, const char *words)
 {
+	assert_non_null(out);
 	if (!strstr(out, words))
-		fail_msg("'%s' is not in\n%s", words, out);
+		fail_msg("'%s' is not in\n%s", words, out ? out : "");
 }
 
 static void assert_lacks(const char *out, const char *words)
 {
+	assert_non_null(out);
 	if (strstr(out, words))
-		fail_msg("'%s' is in\n%s", words, out);
+		fail_msg("'%s' is in\n%s", words, out ? out : "");
 }
 
 static size_t times(const char *out, const char *words)
