@@ -1,4 +1,5 @@
 #include "golang/go_roots.h"
+#include "base/order.h"
 #include "base/progress.h"
 #include "golang/pclntab.h"
 #include "golang/queues.h"
@@ -340,12 +341,6 @@ static struct hb_error *add_dead_goroutines(struct builder *builder)
 
 /* --- Cuts ------------------------------------------------------------------------------------------------------- */
 
-static int compare_slots(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 static struct hb_error *cut(struct builder *builder, uint64_t addr)
 {
 	uint32_t slot = hb_heap_slot(builder->heap, addr);
@@ -415,7 +410,7 @@ static struct hb_error *add_cuts(struct builder *builder)
 	TRY(cut_processors(builder));
 	TRY(cut_threads(builder));
 	TRY(cut_goroutines(builder));
-	qsort(builder->roots->cut_targets.data, builder->roots->cut_targets.len, sizeof(uint32_t), compare_slots);
+	qsort(builder->roots->cut_targets.data, builder->roots->cut_targets.len, sizeof(uint32_t), hb_compare_u32);
 	return NULL;
 }
 

@@ -1,3 +1,4 @@
+#include "base/order.h"
 #include "growth/look.h"
 #include "leak/headers.h"
 
@@ -133,12 +134,6 @@ static uint64_t identify(struct hb_peek *peek, const struct hb_types *types, con
 	}
 }
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 struct hb_error *hb_elements_identify(struct hb_peek *peek, const struct hb_types *types,
                                       const struct hb_population *population, const struct hb_elements *elements,
                                       struct hb_counted *ret)
@@ -153,6 +148,6 @@ struct hb_error *hb_elements_identify(struct hb_peek *peek, const struct hb_type
 	for (size_t i = 0; i < elements->n; i++)
 		ret->ids[i] = identify(peek, types, population, &strings, elements->bytes.data + i * elements->size,
 		                       elements->size);
-	qsort(ret->ids, elements->n, sizeof(*ret->ids), compare);
+	qsort(ret->ids, elements->n, sizeof(*ret->ids), hb_compare_u64);
 	return NULL;
 }

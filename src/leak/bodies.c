@@ -9,6 +9,7 @@
  * So: what would be reached without these goroutines, without the records of what they wait for (which lead from one channel
  * of a select to the others), and without the deferred calls that pile up in functions that go on?
  */
+#include "base/order.h"
 #include "golang/stacks.h"
 #include "leak/deferred_closes.h"
 #include "leak/detectors.h"
@@ -135,12 +136,6 @@ static struct hb_error *collect(struct scan *scan)
 
 /* --- Whether anybody has the body --------------------------------------------------------------------------------- */
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
 /* The roots without these goroutines. */
 static struct hb_error *other_edges(const struct scan *scan, struct hb_roots *ret)
 {
@@ -151,11 +146,11 @@ static struct hb_error *other_edges(const struct scan *scan, struct hb_roots *re
 		return hb_error_nomem();
 	for (size_t i = 0; i < scan->bodies.len; i++)
 		gs[i] = analysis->goroutines.list[scan->bodies.data[i].wait->goroutine].g;
-	qsort(gs, scan->bodies.len, sizeof(*gs), compare_u64);
+	qsort(gs, scan->bodies.len, sizeof(*gs), hb_compare_u64);
 	for (size_t i = 0, next; i < roots->edges.len; i = next) {
 		const struct hb_root_node *node = &roots->nodes.data[roots->edges.data[i].node];
 		bool drop = node->kind == HB_ROOT_GOROUTINE &&
-		            bsearch(&node->id, gs, scan->bodies.len, sizeof(*gs), compare_u64);
+		            bsearch(&node->id, gs, scan->bodies.len, sizeof(*gs), hb_compare_u64);
 		for (next = i; next < roots->edges.len && roots->edges.data[next].node == roots->edges.data[i].node;
 		     next++)
 			if (!drop)
@@ -229,12 +224,6 @@ static struct hb_error *say_connections(const struct scan *scan, struct hb_findi
 	               : NULL;
 }
 
-static int compare_slots(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
 /* Who made the requests. */
 static struct hb_error *say_sites(const struct scan *scan, struct hb_finding *finding)
 {
@@ -245,7 +234,7 @@ static struct hb_error *say_sites(const struct scan *scan, struct hb_finding *fi
 	for (size_t i = 0; i < scan->bodies.len; i++)
 		if (scan->bodies.data[i].request)
 			slots[n++] = scan->bodies.data[i].request;
-	qsort(slots, n, sizeof(*slots), compare_slots);
+	qsort(slots, n, sizeof(*slots), hb_compare_u32);
 	return hb_finding_sites_beyond(scan->analysis, "net/http.", slots, n, finding);
 }
 

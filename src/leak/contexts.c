@@ -7,6 +7,7 @@
  * So: what would be reached without the maps of children of the contexts that have many, and without the timers of
  * deadlines? Children that would not, whose channel would not either, are forgotten.
  */
+#include "base/order.h"
 #include "golang/maps.h"
 #include "leak/detectors.h"
 #include "leak/trail.h"
@@ -155,12 +156,6 @@ static bool visit_child(void *ctx, const uint8_t *key, const uint8_t *elem)
 
 /* --- Wording ------------------------------------------------------------------------------------------------------ */
 
-static int compare_slots(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 static struct hb_error *describe(struct scan *scan, const struct parent *parent, struct hb_finding *finding)
 {
 	char count[32], all[32];
@@ -199,7 +194,7 @@ static struct hb_error *report(struct scan *scan, struct hb_findings *findings)
 			return hb_error_nomem();
 		if (scan->forgotten.len < LEAST_CHILDREN)
 			continue;
-		qsort(scan->forgotten.data, scan->forgotten.len, sizeof(*scan->forgotten.data), compare_slots);
+		qsort(scan->forgotten.data, scan->forgotten.len, sizeof(*scan->forgotten.data), hb_compare_u32);
 		TRY(hb_findings_add(findings, &finding, describe(scan, &scan->parents.data[i], &finding)));
 	}
 	return NULL;

@@ -1,4 +1,5 @@
 #include "leak/deferred_closes.h"
+#include "base/order.h"
 #include "leak/near_fd.h"
 
 enum { MAX_HOPS = 4 };
@@ -131,12 +132,6 @@ static struct hb_error *mark_without_closures(struct scan *scan)
 	return hb_graph_mark_without(heap, &scan->analysis->roots, scan->blocked, scan->marked);
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
 static struct hb_error *collect(struct scan *scan, const struct frame *frame, struct hb_deferred_closes *ret)
 {
 	for (size_t i = frame->first; i < frame->first + frame->n; i++) {
@@ -148,7 +143,7 @@ static struct hb_error *collect(struct scan *scan, const struct frame *frame, st
 	}
 	size_t kept = 0;
 	if (ret->fds.len)
-		qsort(ret->fds.data, ret->fds.len, sizeof(*ret->fds.data), compare_u64);
+		qsort(ret->fds.data, ret->fds.len, sizeof(*ret->fds.data), hb_compare_u64);
 	for (size_t i = 0; i < ret->fds.len; i++)
 		if (!kept || ret->fds.data[kept - 1] != ret->fds.data[i])
 			ret->fds.data[kept++] = ret->fds.data[i];

@@ -6,6 +6,7 @@
  *
  * Whether a descriptor is open is for the kernel to say. Of a core nobody can ask it: likely at most.
  */
+#include "base/order.h"
 #include "leak/deferred_closes.h"
 #include "leak/detectors.h"
 #include "leak/trail.h"
@@ -56,12 +57,6 @@ struct forgotten {
 	uint64_t bytes;
 };
 
-static int compare_slots(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return (x > y) - (x < y);
-}
-
 static struct hb_error *collect_forgotten(const struct hb_analysis *analysis, enum hb_poll_fd_kind kind,
                                           struct forgotten *ret)
 {
@@ -74,7 +69,7 @@ static struct hb_error *collect_forgotten(const struct hb_analysis *analysis, en
 		ret->bytes += analysis->heap->spans[hb_heap_span_of_slot(analysis->heap, fd->go->slot)].elem_size;
 	}
 	if (ret->slots.len)
-		qsort(ret->slots.data, ret->slots.len, sizeof(*ret->slots.data), compare_slots);
+		qsort(ret->slots.data, ret->slots.len, sizeof(*ret->slots.data), hb_compare_u32);
 	return NULL;
 }
 

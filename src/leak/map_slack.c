@@ -10,6 +10,7 @@
  *   buckets     overflow buckets, which are hung behind full ones
  * Without any of them nothing is said.
  */
+#include "base/order.h"
 #include "base/progress.h"
 #include "golang/maps.h"
 #include "leak/detectors.h"
@@ -164,12 +165,6 @@ static struct slack sum_up(const struct slack *slacks, size_t n)
 	return sum;
 }
 
-static int compare_slots(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 /* Who made the map so large: who allocated its largest array. */
 static struct hb_error *write_sites(const struct hb_analysis *analysis, const struct slack *slacks, size_t n,
                                     struct hb_finding *finding)
@@ -179,7 +174,7 @@ static struct hb_error *write_sites(const struct hb_analysis *analysis, const st
 		return hb_error_nomem();
 	for (size_t i = 0; i < n; i++)
 		slots[i] = slacks[i].part;
-	qsort(slots, n, sizeof(*slots), compare_slots);
+	qsort(slots, n, sizeof(*slots), hb_compare_u32);
 	return hb_finding_sites(analysis, slots, NULL, n, finding);
 }
 

@@ -1,4 +1,5 @@
 #include "leak/parked.h"
+#include "base/order.h"
 #include "golang/stacks.h"
 #include "leak/trail.h"
 #include "leak/wording.h"
@@ -179,11 +180,6 @@ uint64_t hb_parked_bytes(const struct hb_analysis *analysis, const struct hb_par
 
 /* --- Ages --------------------------------------------------------------------------------------------------------- */
 
-static int compare_seconds(const void *a, const void *b)
-{
-	return compare_numbers(*(const uint64_t *)a, *(const uint64_t *)b);
-}
-
 struct hb_error *hb_parked_ages(const struct hb_analysis *analysis, const struct hb_parked *waits, size_t n,
                                 struct hb_parked_ages *ret)
 {
@@ -198,7 +194,7 @@ struct hb_error *hb_parked_ages(const struct hb_analysis *analysis, const struct
 	}
 	if (!ret->known)
 		return NULL;
-	qsort(seconds, ret->known, sizeof(*seconds), compare_seconds);
+	qsort(seconds, ret->known, sizeof(*seconds), hb_compare_u64);
 	ret->least_s = seconds[0];
 	ret->median_s = seconds[ret->known / 2];
 	ret->most_s = seconds[ret->known - 1];

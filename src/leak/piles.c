@@ -5,6 +5,7 @@
  * with a timer, or with the channel of a context that ends it. Those of which it is proven that they will wait for ever are
  * left to H201.
  */
+#include "base/order.h"
 #include "golang/stacks.h"
 #include "leak/detectors.h"
 #include "leak/near_fd.h"
@@ -54,19 +55,13 @@ static const struct hb_goroutine *goroutine_of(const struct scan *scan, const st
 
 /* --- Who is left out ---------------------------------------------------------------------------------------------- */
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
 static struct hb_error *collect_proven(struct scan *scan, const struct hb_findings *findings)
 {
 	for (size_t i = 0; i < findings->list.len; i++)
 		for (size_t k = 0; k < findings->list.data[i].goroutines.len; k++)
 			HB_VEC_PUSH(&scan->proven.list, findings->list.data[i].goroutines.data[k]);
 	if (scan->proven.list.len)
-		qsort(scan->proven.list.data, scan->proven.list.len, sizeof(*scan->proven.list.data), compare_u64);
+		qsort(scan->proven.list.data, scan->proven.list.len, sizeof(*scan->proven.list.data), hb_compare_u64);
 	return NULL;
 }
 
@@ -108,7 +103,7 @@ static struct hb_error *keep_channels(struct scan *scan, struct hb_parked *waits
 			waits[kept++] = waits[i];
 	}
 	if (all.list.len)
-		qsort(all.list.data, all.list.len, sizeof(*all.list.data), compare_u64);
+		qsort(all.list.data, all.list.len, sizeof(*all.list.data), hb_compare_u64);
 	*distinct = 0;
 	for (size_t i = 0; i < all.list.len; i++)
 		*distinct += !i || all.list.data[i] != all.list.data[i - 1];

@@ -11,6 +11,7 @@
  *
  * Timers that something else refers to (a connection that resets its own) are managed, however many there are.
  */
+#include "base/order.h"
 #include "leak/detectors.h"
 #include "leak/wording.h"
 #include "report/format.h"
@@ -93,12 +94,6 @@ struct due {
 	uint64_t soonest_s, median_s, latest_s;
 };
 
-static int compare_seconds(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
 static struct hb_error *when_due(const struct hb_analysis *analysis, const struct forgotten *list, size_t n,
                                  struct due *ret)
 {
@@ -110,7 +105,7 @@ static struct hb_error *when_due(const struct hb_analysis *analysis, const struc
 		int64_t left = list[i].timer->when - analysis->goroutines.now;
 		seconds[i] = left > 0 ? (uint64_t)left / 1000000000u : 0;
 	}
-	qsort(seconds, n, sizeof(*seconds), compare_seconds);
+	qsort(seconds, n, sizeof(*seconds), hb_compare_u64);
 	ret->soonest_s = seconds[0];
 	ret->median_s = seconds[n / 2];
 	ret->latest_s = seconds[n - 1];

@@ -1,4 +1,5 @@
 #include "leak/wait_channels.h"
+#include "base/order.h"
 
 size_t hb_wait_channels(const struct hb_analysis *analysis, const struct hb_goroutine *goroutine,
                         uint64_t ret[static HB_WAIT_CASES])
@@ -17,21 +18,16 @@ size_t hb_wait_channels(const struct hb_analysis *analysis, const struct hb_goro
 
 /* --- Sets --------------------------------------------------------------------------------------------------------- */
 
-static int compare(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
 static void sort(struct hb_addresses *addresses)
 {
 	if (addresses->list.len)
-		qsort(addresses->list.data, addresses->list.len, sizeof(*addresses->list.data), compare);
+		qsort(addresses->list.data, addresses->list.len, sizeof(*addresses->list.data), hb_compare_u64);
 }
 
 bool hb_addresses_have(const struct hb_addresses *addresses, uint64_t addr)
 {
-	return addresses->list.len && bsearch(&addr, addresses->list.data, addresses->list.len, sizeof(addr), compare);
+	return addresses->list.len &&
+	       bsearch(&addr, addresses->list.data, addresses->list.len, sizeof(addr), hb_compare_u64);
 }
 
 struct hb_error *hb_timer_channels(const struct hb_analysis *analysis, struct hb_addresses *ret)

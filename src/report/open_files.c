@@ -1,4 +1,5 @@
 #include "report/open_files.h"
+#include "base/order.h"
 #include "report/build.h"
 
 /* --- Counting ----------------------------------------------------------------------------------------------------- */
@@ -14,19 +15,13 @@ static void count_state(const struct hb_fd *fd, struct hb_report_fds *ret)
 	        fd->state != HB_TCP_LISTEN && fd->state != HB_TCP_ESTABLISHED && fd->state != HB_TCP_CLOSE_WAIT;
 }
 
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return (x > y) - (x < y);
-}
-
 /* Ends of pipes whose other end the process has, too, both without a Go object: what wakes the network poller
  * (runtime/netpoll_epoll.go, where it is no eventfd) and what connections are spliced through (internal/poll/splice_linux.go). */
 static uint64_t count_own_pipes(uint64_t *inodes, size_t n)
 {
 	uint64_t own = 0;
 	if (n)
-		qsort(inodes, n, sizeof(*inodes), compare_u64);
+		qsort(inodes, n, sizeof(*inodes), hb_compare_u64);
 	for (size_t i = 0, next; i < n; i = next) {
 		for (next = i + 1; next < n && inodes[next] == inodes[i]; next++)
 			;
