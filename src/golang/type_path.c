@@ -5,8 +5,7 @@
 
 enum { MAX_NESTING = 32 };
 
-/* The field that covers the offset: the last one that starts at or before it and is not empty. */
-static const struct hb_field *field_at(const struct hb_types *types, const struct hb_type *type, uint64_t offset)
+const struct hb_field *hb_types_field_at(const struct hb_types *types, const struct hb_type *type, uint64_t offset)
 {
 	const struct hb_field *fields = types->fields + type->first_field;
 	for (uint32_t i = type->nfields; i-- > 0;) {
@@ -26,7 +25,7 @@ uint32_t hb_type_path(const struct hb_types *types, uint32_t type, uint64_t offs
 		const struct hb_type *at = &types->list[type];
 		int wrote = 0;
 		if (at->kind == HB_KIND_STRUCT) {
-			const struct hb_field *field = field_at(types, at, offset);
+			const struct hb_field *field = hb_types_field_at(types, at, offset);
 			if (!field)
 				break;
 			wrote = snprintf(buf + used, size - used, "%s%s", used ? "." : "", field->name);

@@ -525,6 +525,15 @@ const struct hb_field *hb_types_field(const struct hb_types *types, const struct
 	return NULL;
 }
 
+bool hb_types_offset(const struct hb_types *types, uint32_t type, const char *name, uint64_t room, uint64_t *ret)
+{
+	const struct hb_field *field = type ? hb_types_field(types, &types->list[type], name) : NULL;
+	if (!field || field->offset > types->list[type].size || room > types->list[type].size - field->offset)
+		return false;
+	*ret = field->offset;
+	return true;
+}
+
 void hb_types_destroy(struct hb_types *types)
 {
 	if (!types)

@@ -92,6 +92,10 @@ uint32_t hb_types_add_pseudo(struct hb_types *types, const struct hb_type *type)
 uint32_t hb_types_by_name(const struct hb_types *types, const char *name, const char *pkg_path);
 /* A struct's own field by its name; NULL when it has none such, or is no struct. */
 const struct hb_field *hb_types_field(const struct hb_types *types, const struct hb_type *type, const char *name);
+/* The same by offset: the one that covers it, which is the last that starts at or before it and is not empty. */
+const struct hb_field *hb_types_field_at(const struct hb_types *types, const struct hb_type *type, uint64_t offset);
+/* Where a field is; false when the type (0: none) has no such field with `room` bytes from its start on. */
+bool hb_types_offset(const struct hb_types *types, uint32_t type, const char *name, uint64_t room, uint64_t *ret);
 
 /* The mask of the descriptor at addr for marking, with no id: GC masks on demand (1.24+) that are still nil are built
  * by walking the type. Returns false when the descriptor is not sane. mask is allocated in arena. */

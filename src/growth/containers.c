@@ -5,24 +5,17 @@
 
 enum { MAX_NESTING = 32 };
 
-static bool find_offset(const struct hb_types *types, uint32_t type, const char *name, uint64_t *ret)
-{
-	const struct hb_field *field = type ? hb_types_field(types, &types->list[type], name) : NULL;
-	if (field)
-		*ret = field->offset;
-	return field;
-}
-
 /* container/list/list.go, 1.18-1.27: List{root Element; len int}, Element{next, prev *Element; list *List; Value any}. */
 static void find_list(const struct hb_types *types, struct hb_containers *ret)
 {
 	uint32_t list = hb_types_by_name(types, "list.List", "container/list");
 	uint32_t element = hb_types_by_name(types, "list.Element", "container/list");
 	uint64_t root;
-	if (find_offset(types, list, "root", &root) && root == 0 && find_offset(types, list, "len", &ret->list_len) &&
-	    find_offset(types, element, "next", &ret->list_next) &&
-	    find_offset(types, element, "list", &ret->element_list) &&
-	    find_offset(types, element, "Value", &ret->element_value))
+	if (hb_types_offset(types, list, "root", 8, &root) && root == 0 &&
+	    hb_types_offset(types, list, "len", 8, &ret->list_len) &&
+	    hb_types_offset(types, element, "next", 8, &ret->list_next) &&
+	    hb_types_offset(types, element, "list", 8, &ret->element_list) &&
+	    hb_types_offset(types, element, "Value", 8, &ret->element_value))
 		ret->list = list;
 }
 
@@ -33,7 +26,7 @@ static void find_sync_map(const struct hb_types *types, struct hb_containers *re
 	bool value = types->go->version.minor < 20;
 	uint32_t map = hb_types_by_name(types, "map[interface {}]*sync.entry", NULL);
 	uint32_t entry = hb_types_by_name(types, "sync.entry", "sync");
-	if (!map || !find_offset(types, entry, "p", &ret->sync_entry))
+	if (!map || !hb_types_offset(types, entry, "p", 8, &ret->sync_entry))
 		return;
 	ret->sync_map = hb_types_by_name(types, "sync.Map", "sync");
 	ret->sync_map_type = map;
@@ -47,10 +40,10 @@ static void find_trie(const struct hb_types *types, struct hb_containers *ret)
 {
 	uint32_t node = hb_types_by_name(types, "sync.indirect[interface {},interface {}]", "internal/sync");
 	uint32_t entry = hb_types_by_name(types, "sync.entry[interface {},interface {}]", "internal/sync");
-	if (find_offset(types, node, "children", &ret->trie_children) &&
-	    find_offset(types, node, "parent", &ret->trie_parent) &&
-	    find_offset(types, entry, "overflow", &ret->trie_overflow) &&
-	    find_offset(types, entry, "key", &ret->trie_key))
+	if (hb_types_offset(types, node, "children", 8, &ret->trie_children) &&
+	    hb_types_offset(types, node, "parent", 8, &ret->trie_parent) &&
+	    hb_types_offset(types, entry, "overflow", 8, &ret->trie_overflow) &&
+	    hb_types_offset(types, entry, "key", 8, &ret->trie_key))
 		ret->trie = node;
 }
 
@@ -60,16 +53,6 @@ void hb_containers_find(const struct hb_types *types, struct hb_containers *ret)
 	find_list(types, ret);
 	find_sync_map(types, ret);
 	find_trie(types, ret);
-}
-
-static const struct hb_field *field_at(const struct hb_types *types, const struct hb_type *type, uint64_t offset)
-{
-	for (uint32_t i = type->nfields; i-- > 0;) {
-		const struct hb_field *field = &types->fields[type->first_field + i];
-		if (field->offset <= offset && offset - field->offset < types->list[field->type].size)
-			return field;
-	}
-	return NULL;
 }
 
 bool hb_container_at(const struct hb_types *types, const struct hb_containers *containers, uint32_t type,
@@ -84,7 +67,7 @@ bool hb_container_at(const struct hb_types *types, const struct hb_containers *c
 			return true;
 		}
 		if (at->kind == HB_KIND_STRUCT) {
-			const struct hb_field *field = field_at(types, at, inside);
+			const struct hb_field *field = hb_types_field_at(types, at, inside);
 			if (!field)
 				return false;
 			inside -= field->offset;

@@ -117,6 +117,16 @@ static inline size_t hb_heap_bitmap_bytes(const struct hb_heap *heap)
 	return ((size_t)heap->nslots / 64 + 1) * sizeof(uint64_t);
 }
 
+/* Bits of such a bitmap. */
+static inline bool hb_slot_is_set(const uint64_t *bits, uint32_t slot)
+{
+	return bits[slot / 64] >> (slot & 63) & 1;
+}
+static inline void hb_slot_set(uint64_t *bits, uint32_t slot)
+{
+	bits[slot / 64] |= UINT64_C(1) << (slot & 63);
+}
+
 static inline uint64_t hb_heap_arena_bits_bytes(const struct hb_heap *heap)
 {
 	return (uint64_t)heap->narenas << (HB_ARENA_SHIFT - 6);
@@ -154,7 +164,7 @@ static inline uint32_t hb_heap_slot(const struct hb_heap *heap, uint64_t addr)
 
 static inline bool hb_heap_allocated(const struct hb_heap *heap, uint32_t slot)
 {
-	return heap->allocated[slot >> 6] >> (slot & 63) & 1;
+	return hb_slot_is_set(heap->allocated, slot);
 }
 
 /* The index of the span of a slot. Hot loops keep the span instead. */
@@ -170,6 +180,13 @@ static inline uint8_t *hb_heap_bytes(const struct hb_heap *heap, uint64_t addr)
 {
 	uint64_t at;
 	return hb_heap_page(heap, addr, &at) ? heap->memory + at : NULL;
+}
+
+/* A word of an object that is in the snapshot and has it. */
+static inline uint64_t hb_heap_slot_word(const struct hb_heap *heap, uint32_t slot, uint64_t offset)
+{
+	const struct hb_span *span = &heap->spans[hb_heap_span_of_slot(heap, slot)];
+	return hb_load_u64(hb_heap_bytes(heap, hb_heap_slot_addr(span, slot) + offset));
 }
 
 /* Mask of a type seen in HEADER or LARGE objects; NULL when unknown (such an object's pointers are unknown). */

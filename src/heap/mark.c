@@ -33,18 +33,13 @@ struct hb_marker {
 	bool out_of_memory;
 };
 
-static inline bool has(const uint64_t *bits, uint32_t slot)
-{
-	return bits[slot / 64] >> (slot & 63) & 1;
-}
-
 static inline bool mark(struct hb_marker *m, uint32_t slot)
 {
 	uint64_t *bits = &m->marked[slot / 64], bit = 1ull << (slot & 63);
 	if (*bits & bit)
 		return false;
 	*bits |= bit;
-	if (m->options.watched && has(m->options.watched, slot) && !hb_vec_push(&m->hits, slot))
+	if (m->options.watched && hb_slot_is_set(m->options.watched, slot) && !hb_vec_push(&m->hits, slot))
 		m->out_of_memory = true;
 	return true;
 }
@@ -115,7 +110,7 @@ static bool scan_wide(struct hb_marker *m, struct waiting at, const struct hb_sc
 
 static inline bool visit(struct hb_marker *m, struct waiting at)
 {
-	if (at.slot && (!mark(m, at.slot) || (m->options.held && has(m->options.held, at.slot))))
+	if (at.slot && (!mark(m, at.slot) || (m->options.held && hb_slot_is_set(m->options.held, at.slot))))
 		return true;
 	const struct hb_scan_page *page = hb_scan_page_of_word(&m->scan, at.word);
 	if ((page->where & 7) != HB_SPAN_BITS)
@@ -218,7 +213,7 @@ struct hb_error *hb_marker_run(struct hb_marker *m)
 
 bool hb_marker_has(const struct hb_marker *m, uint32_t slot)
 {
-	return has(m->marked, slot);
+	return hb_slot_is_set(m->marked, slot);
 }
 
 uint32_t hb_marker_hit(struct hb_marker *m)

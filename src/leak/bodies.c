@@ -39,18 +39,10 @@ struct scan {
 
 /* --- The connections that wait for the end of a body -------------------------------------------------------------- */
 
-/* A word of a small object. */
-static uint64_t word_of(const struct scan *scan, uint32_t slot, uint64_t offset)
-{
-	const struct hb_heap *heap = scan->analysis->heap;
-	const struct hb_span *span = &heap->spans[hb_heap_span_of_slot(heap, slot)];
-	return hb_load_u64(hb_heap_bytes(heap, hb_heap_slot_addr(span, slot) + offset));
-}
-
 static void block(void *ctx, uint32_t slot)
 {
 	struct scan *scan = ctx;
-	scan->blocked[slot / 64] |= UINT64_C(1) << (slot & 63);
+	hb_slot_set(scan->blocked, slot);
 }
 
 static void block_deferred(void *ctx, uint32_t slot)
@@ -65,7 +57,8 @@ static uint32_t find_channel(const struct scan *scan, const struct hb_goroutine 
 {
 	const struct hb_go_layout *layout = scan->analysis->go->layout;
 	const struct hb_snapshot *snapshot = scan->analysis->snapshot;
-	uint64_t sudog = goroutine->waiting, closed = word_of(scan, connection, scan->closech_at), channel, elem;
+	uint64_t sudog = goroutine->waiting,
+	         closed = hb_heap_slot_word(scan->analysis->heap, connection, scan->closech_at), channel, elem;
 	uint32_t found = 0;
 	bool has_closech = false;
 	for (unsigned n = 0; sudog && n < MAX_CASES; n++) {
@@ -111,7 +104,7 @@ static void visit_stack(void *ctx, const struct hb_stack_pointer *pointer)
 	else if (type == visit->scan->request_type)
 		visit->body->request = slot;
 	else if (type == visit->scan->transport_request_type && !visit->body->request) /* embeds *Request first */
-		visit->body->request = hb_heap_slot(analysis->heap, word_of(visit->scan, slot, 0));
+		visit->body->request = hb_heap_slot(analysis->heap, hb_heap_slot_word(analysis->heap, slot, 0));
 }
 
 static struct hb_error *collect(struct scan *scan)
@@ -178,8 +171,7 @@ static void keep_forgotten(struct scan *scan)
 {
 	size_t kept = 0;
 	for (size_t i = 0; i < scan->bodies.len; i++) {
-		uint32_t channel = scan->bodies.data[i].channel;
-		if (!(scan->marked[channel / 64] >> (channel & 63) & 1))
+		if (!hb_slot_is_set(scan->marked, scan->bodies.data[i].channel))
 			scan->bodies.data[kept++] = scan->bodies.data[i];
 	}
 	scan->bodies.len = kept;
@@ -189,7 +181,8 @@ static void keep_forgotten(struct scan *scan)
 
 static const struct hb_open_fd *fd_of(const struct scan *scan, const struct body *body)
 {
-	uint32_t slot = hb_heap_slot(scan->analysis->heap, word_of(scan, body->connection, scan->conn_at));
+	uint32_t slot = hb_heap_slot(scan->analysis->heap,
+	                             hb_heap_slot_word(scan->analysis->heap, body->connection, scan->conn_at));
 	return slot ? hb_near_fd(scan->analysis, slot, HOPS) : NULL;
 }
 
@@ -289,15 +282,10 @@ static void find_types(struct scan *scan)
 	scan->connection_type = hb_types_by_name(types, "http.persistConn", "net/http");
 	scan->request_type = hb_types_by_name(types, "http.Request", "net/http");
 	scan->transport_request_type = hb_types_by_name(types, "http.transportRequest", "net/http");
-	const struct hb_type *type = &types->list[scan->connection_type];
-	const struct hb_field *conn = hb_types_field(types, type, "conn"),
-	                      *closech = hb_types_field(types, type, "closech");
-	if (!conn || !closech || conn->offset + 16 > type->size || closech->offset + 8 > type->size) {
+	if (!hb_types_offset(types, scan->connection_type, "conn", 16, &scan->conn_at) ||
+	    !hb_types_offset(types, scan->connection_type, "closech", 8, &scan->closech_at))
 		scan->connection_type = 0;
-		return;
-	}
-	scan->conn_at = conn->offset + 8;
-	scan->closech_at = closech->offset;
+	scan->conn_at += 8; /* the data word of an interface */
 }
 
 static struct hb_error *report(struct scan *scan, struct hb_findings *findings)

@@ -9,6 +9,7 @@
  */
 #include "base/order.h"
 #include "golang/maps.h"
+#include "leak/context_types.h"
 #include "leak/detectors.h"
 #include "leak/trail.h"
 #include "leak/wording.h"
@@ -16,22 +17,15 @@
 
 enum { LEAST_CHILDREN = 1000 };
 
-/* Where the fields of a context are that can have children. */
-struct context_type {
-	uint32_t type;
-	uint32_t children_type;
-	uint64_t children, done; /* offsets; done: an atomic.Value that holds the channel */
-};
-
 struct parent {
 	uint32_t slot;
-	struct context_type at;
+	struct hb_context_type at;
 	struct hb_map children;
 };
 
 struct scan {
 	const struct hb_analysis *analysis;
-	struct context_type types[8];
+	struct hb_context_type types[HB_CONTEXT_TYPES];
 	unsigned ntypes;
 	HB_VEC(struct parent) parents;
 	uint64_t *blocked, *marked;
@@ -43,27 +37,7 @@ struct scan {
 
 /* --- Contexts with many children ---------------------------------------------------------------------------------- */
 
-/* cancelCtx itself, and what embeds it: timerCtx (but for 1.20, which points to one), afterFuncCtx. */
-static void find_types(struct scan *scan)
-{
-	static const char *const names[] = {"context.cancelCtx", "context.timerCtx", "context.afterFuncCtx"};
-	const struct hb_types *types = scan->analysis->types;
-	uint32_t base = hb_types_by_name(types, names[0], "context");
-	const struct hb_field *children = base ? hb_types_field(types, &types->list[base], "children") : NULL;
-	const struct hb_field *done = base ? hb_types_field(types, &types->list[base], "done") : NULL;
-	for (size_t i = 0; children && done && i < hb_countof(names); i++) {
-		uint32_t type = hb_types_by_name(types, names[i], "context");
-		const struct hb_field *inner =
-		        type && type != base ? hb_types_field(types, &types->list[type], "cancelCtx") : NULL;
-		if (!type || (type != base && (!inner || inner->type != base)))
-			continue;
-		uint64_t at = inner ? inner->offset : 0;
-		scan->types[scan->ntypes++] =
-		        (struct context_type){type, children->type, at + children->offset, at + done->offset};
-	}
-}
-
-static struct hb_error *look_at(struct scan *scan, const struct hb_span *span, uint32_t slot)
+static struct hb_error *look_at(struct scan *scan, uint32_t slot)
 {
 	const struct hb_analysis *analysis = scan->analysis;
 	uint32_t type = analysis->typing->type_of[slot];
@@ -71,8 +45,7 @@ static struct hb_error *look_at(struct scan *scan, const struct hb_span *span, u
 		if (scan->types[i].type != type || !analysis->graph->number[slot])
 			continue;
 		struct parent parent = {.slot = slot, .at = scan->types[i]};
-		uint64_t header =
-		        hb_load_u64(hb_heap_bytes(analysis->heap, hb_heap_slot_addr(span, slot) + parent.at.children));
+		uint64_t header = hb_heap_slot_word(analysis->heap, slot, parent.at.children);
 		if (header &&
 		    hb_map_open(analysis->types, analysis->heap, header, parent.at.children_type, &parent.children) &&
 		    parent.children.count >= LEAST_CHILDREN)
@@ -89,7 +62,7 @@ static struct hb_error *find_parents(struct scan *scan)
 		if (span->kind != HB_SPAN_BITS)
 			continue;
 		for (uint32_t slot = span->first_slot; slot < span->first_slot + span->nelems; slot++)
-			TRY(look_at(scan, span, slot));
+			TRY(look_at(scan, slot));
 	}
 	return NULL;
 }
@@ -99,13 +72,13 @@ static struct hb_error *find_parents(struct scan *scan)
 static void block(void *ctx, uint32_t slot)
 {
 	struct scan *scan = ctx;
-	scan->blocked[slot / 64] |= UINT64_C(1) << (slot & 63);
+	hb_slot_set(scan->blocked, slot);
 }
 
 static bool is_marked(const struct scan *scan, uint64_t addr)
 {
 	uint32_t slot = hb_heap_slot(scan->analysis->heap, addr);
-	return slot && scan->marked[slot / 64] >> (slot & 63) & 1;
+	return slot && hb_slot_is_set(scan->marked, slot);
 }
 
 static struct hb_error *mark_without(struct scan *scan)
@@ -203,7 +176,7 @@ static struct hb_error *report(struct scan *scan, struct hb_findings *findings)
 static struct hb_error *run(const struct hb_analysis *analysis, struct hb_findings *findings)
 {
 	struct scan scan = {.analysis = analysis};
-	find_types(&scan);
+	scan.ntypes = hb_context_types(analysis->types, scan.types);
 	struct hb_error *err = find_parents(&scan);
 	if (!err && scan.parents.len)
 		err = report(&scan, findings);

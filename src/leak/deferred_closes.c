@@ -125,10 +125,8 @@ static struct hb_error *mark_without_closures(struct scan *scan)
 	scan->marked = hb_pages_map(hb_heap_bitmap_bytes(heap));
 	if (!scan->blocked || !scan->marked)
 		return hb_error_nomem();
-	for (size_t i = 0; i < scan->pending.len; i++) {
-		uint32_t slot = scan->pending.data[i].closure;
-		scan->blocked[slot / 64] |= UINT64_C(1) << (slot & 63);
-	}
+	for (size_t i = 0; i < scan->pending.len; i++)
+		hb_slot_set(scan->blocked, scan->pending.data[i].closure);
 	return hb_graph_mark_without(heap, &scan->analysis->roots, scan->blocked, scan->marked);
 }
 
@@ -136,7 +134,7 @@ static struct hb_error *collect(struct scan *scan, const struct frame *frame, st
 {
 	for (size_t i = frame->first; i < frame->first + frame->n; i++) {
 		const struct pending *pending = &scan->pending.data[i];
-		if (scan->marked[pending->owner / 64] >> (pending->owner & 63) & 1)
+		if (hb_slot_is_set(scan->marked, pending->owner))
 			continue;
 		ret->closure = pending->closure;
 		HB_VEC_PUSH(&ret->fds, (uint64_t)pending->fd);

@@ -4,23 +4,13 @@
 
 enum { MAX_NESTING = 32 };
 
-static const struct hb_field *field_at(const struct hb_types *types, const struct hb_type *type, uint64_t offset)
-{
-	for (uint32_t i = type->nfields; i-- > 0;) {
-		const struct hb_field *field = &types->fields[type->first_field + i];
-		if (field->offset <= offset && offset - field->offset < types->list[field->type].size)
-			return field;
-	}
-	return NULL;
-}
-
 bool hb_header_at(const struct hb_types *types, uint32_t type, uint64_t offset, struct hb_header *ret)
 {
 	*ret = (struct hb_header){0};
 	for (int depth = 0; depth < MAX_NESTING && type && type < types->n; depth++) {
 		const struct hb_type *at = &types->list[type];
 		if (at->kind == HB_KIND_STRUCT) {
-			const struct hb_field *field = field_at(types, at, offset);
+			const struct hb_field *field = hb_types_field_at(types, at, offset);
 			if (!field)
 				return false;
 			if (at->pkg_path[0])

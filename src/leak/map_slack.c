@@ -85,11 +85,10 @@ struct sum {
 static void add_part(void *ctx, uint32_t slot)
 {
 	struct sum *sum = ctx;
-	uint64_t bit = UINT64_C(1) << (slot & 63),
-	         size = sum->heap->spans[hb_heap_span_of_slot(sum->heap, slot)].elem_size;
-	if (sum->counted[slot / 64] & bit)
+	uint64_t size = sum->heap->spans[hb_heap_span_of_slot(sum->heap, slot)].elem_size;
+	if (hb_slot_is_set(sum->counted, slot))
 		return;
-	sum->counted[slot / 64] |= bit;
+	hb_slot_set(sum->counted, slot);
 	sum->bytes += size;
 	if (size > sum->most) {
 		sum->most = size;

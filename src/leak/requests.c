@@ -31,13 +31,6 @@ struct scan {
 	uint32_t connection, request, transport_request; /* slots */
 };
 
-static uint64_t word_of(const struct scan *scan, uint32_t slot, uint64_t offset)
-{
-	const struct hb_heap *heap = scan->analysis->heap;
-	const struct hb_span *span = &heap->spans[hb_heap_span_of_slot(heap, slot)];
-	return hb_load_u64(hb_heap_bytes(heap, hb_heap_slot_addr(span, slot) + offset));
-}
-
 /* --- Whether a context has a deadline ----------------------------------------------------------------------------- */
 
 enum limit { NO_LIMIT, LIMITED, GOES_ON };
@@ -99,14 +92,16 @@ static bool waits_without_limit(const struct scan *scan, const struct hb_gorouti
 	for (size_t i = 0; i < n; i++)
 		if (hb_addresses_have(&scan->timers, channels[i]))
 			return false;
-	uint32_t request = hb_heap_slot(scan->analysis->heap, word_of(scan, scan->transport_request, 0));
+	uint32_t request =
+	        hb_heap_slot(scan->analysis->heap, hb_heap_slot_word(scan->analysis->heap, scan->transport_request, 0));
 	if (!n || !request || scan->analysis->typing->type_of[request] != scan->request_type ||
-	    word_of(scan, request, scan->cancel))
+	    hb_heap_slot_word(scan->analysis->heap, request, scan->cancel))
 		return false;
 	bool own = scan->transport_request_ctx != UINT64_MAX;
 	uint32_t slot = own ? scan->transport_request : request;
 	uint64_t at = own ? scan->transport_request_ctx : scan->request_ctx;
-	return !is_limited(scan, word_of(scan, slot, at), word_of(scan, slot, at + 8));
+	return !is_limited(scan, hb_heap_slot_word(scan->analysis->heap, slot, at),
+	                   hb_heap_slot_word(scan->analysis->heap, slot, at + 8));
 }
 
 static struct hb_error *examine(struct scan *scan, const struct hb_parked *wait, bool *ret)
@@ -143,9 +138,11 @@ static struct hb_error *say_peers(struct scan *scan, const struct hb_parked *wai
 	bool unlimited;
 	for (size_t i = 0; !err && i < n; i++) {
 		err = examine(scan, &waits[i], &unlimited);
-		uint32_t slot = scan->connection ? hb_heap_slot(scan->analysis->heap,
-		                                                word_of(scan, scan->connection, scan->conn_at))
-		                                 : 0;
+		uint32_t slot =
+		        scan->connection
+		                ? hb_heap_slot(scan->analysis->heap,
+		                               hb_heap_slot_word(scan->analysis->heap, scan->connection, scan->conn_at))
+		                : 0;
 		const struct hb_open_fd *fd = slot ? hb_near_fd(scan->analysis, slot, HOPS) : NULL;
 		if (!err && fd &&
 		    (!hb_vec_push(&fds, (uint64_t)fd->number) ||
@@ -189,27 +186,19 @@ static struct hb_error *describe(struct scan *scan, const struct hb_parked *wait
 
 /* --- All together ------------------------------------------------------------------------------------------------- */
 
-static bool field_at(const struct hb_types *types, uint32_t type, const char *name, uint64_t room, uint64_t *ret)
-{
-	const struct hb_field *field = type ? hb_types_field(types, &types->list[type], name) : NULL;
-	if (!field || field->offset + room > types->list[type].size)
-		return false;
-	*ret = field->offset;
-	return true;
-}
-
 static bool find_types(struct scan *scan)
 {
 	const struct hb_types *types = scan->analysis->types;
 	scan->connection_type = hb_types_by_name(types, "http.persistConn", "net/http");
 	scan->request_type = hb_types_by_name(types, "http.Request", "net/http");
 	scan->transport_request_type = hb_types_by_name(types, "http.transportRequest", "net/http");
-	if (!scan->transport_request_type || !field_at(types, scan->connection_type, "conn", 16, &scan->conn_at) ||
-	    !field_at(types, scan->request_type, "ctx", 16, &scan->request_ctx) ||
-	    !field_at(types, scan->request_type, "Cancel", 8, &scan->cancel))
+	if (!scan->transport_request_type ||
+	    !hb_types_offset(types, scan->connection_type, "conn", 16, &scan->conn_at) ||
+	    !hb_types_offset(types, scan->request_type, "ctx", 16, &scan->request_ctx) ||
+	    !hb_types_offset(types, scan->request_type, "Cancel", 8, &scan->cancel))
 		return false;
 	scan->conn_at += 8;
-	if (!field_at(types, scan->transport_request_type, "ctx", 16, &scan->transport_request_ctx))
+	if (!hb_types_offset(types, scan->transport_request_type, "ctx", 16, &scan->transport_request_ctx))
 		scan->transport_request_ctx = UINT64_MAX;
 	return true;
 }

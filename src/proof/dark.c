@@ -10,11 +10,6 @@ struct builder {
 	bool out_of_memory;
 };
 
-static bool bit(const uint64_t *bits, uint32_t slot)
-{
-	return bits[slot / 64] >> (slot & 63) & 1;
-}
-
 uint32_t hb_dark_node_at(const struct hb_dark *dark, uint64_t addr)
 {
 	uint32_t slot = hb_heap_slot(dark->heap, addr), object = slot ? dark->object[slot] : 0;
@@ -27,8 +22,8 @@ static void add_edge(struct builder *builder, uint64_t value)
 {
 	struct hb_dark *dark = builder->dark;
 	uint32_t slot = hb_heap_slot(dark->heap, value);
-	if (!slot || !hb_heap_allocated(dark->heap, slot) || bit(dark->proof->reached, slot) ||
-	    bit(dark->proof->held, slot))
+	if (!slot || !hb_heap_allocated(dark->heap, slot) || hb_slot_is_set(dark->proof->reached, slot) ||
+	    hb_slot_is_set(dark->proof->held, slot))
 		return;
 	if (!dark->object[slot]) {
 		if (!hb_vec_push(&dark->slots, slot)) {

@@ -24,11 +24,6 @@ struct fixpoint {
 	HB_VEC(struct consequence) consequences; /* by slot */
 };
 
-static void set(uint64_t *bits, uint32_t slot)
-{
-	bits[slot / 64] |= UINT64_C(1) << (slot & 63);
-}
-
 static const struct hb_goroutine *goroutine_at(const struct fixpoint *fixpoint, size_t i)
 {
 	return &fixpoint->goroutines->list[i];
@@ -79,16 +74,16 @@ static void hold(struct fixpoint *fixpoint)
 	const struct hb_goroutines *all = fixpoint->goroutines;
 	const struct hb_waits *waits = &fixpoint->proof->waits;
 	for (size_t i = 0; i < all->n; i++)
-		set(fixpoint->proof->held, hb_heap_slot(fixpoint->heap, all->list[i].g));
+		hb_slot_set(fixpoint->proof->held, hb_heap_slot(fixpoint->heap, all->list[i].g));
 	for (size_t i = 0; i < all->ndead; i++)
-		set(fixpoint->proof->held, hb_heap_slot(fixpoint->heap, all->dead_gs[i]));
+		hb_slot_set(fixpoint->proof->held, hb_heap_slot(fixpoint->heap, all->dead_gs[i]));
 	for (size_t i = 0; i < waits->queues.len; i++)
-		set(fixpoint->proof->held, hb_heap_slot(fixpoint->heap, waits->queues.data[i].sudog));
+		hb_slot_set(fixpoint->proof->held, hb_heap_slot(fixpoint->heap, waits->queues.data[i].sudog));
 }
 
 static struct hb_error *watch(struct fixpoint *fixpoint, struct consequence consequence)
 {
-	set(fixpoint->watched, consequence.slot);
+	hb_slot_set(fixpoint->watched, consequence.slot);
 	HB_VEC_PUSH(&fixpoint->consequences, consequence);
 	return NULL;
 }
