@@ -236,7 +236,7 @@ static void visit_object_word(void *ctx, uint64_t word)
  * cleanup's func value (and argument, 1.26+) is. */
 static void add_special(struct builder *builder, const struct hb_span *span, const struct hb_specials *record)
 {
-	const uint64_t special = record->addr, index = record->offset / span->elem_size;
+	const uint64_t special = record->addr;
 	const uint32_t kind = record->kind;
 	const struct hb_go_layout *layout = builder->go->layout;
 	const struct hb_snapshot *snapshot = builder->go->snapshot;
@@ -244,8 +244,8 @@ static void add_special(struct builder *builder, const struct hb_span *span, con
 	if (kind == layout->kinds.finalizer) {
 		if (hb_snapshot_u64(snapshot, special + layout->special_finalizer.fn, &value))
 			add_edge(builder, value, 0);
-		if (index < span->nelems) {
-			uint32_t slot = span->first_slot + (uint32_t)index;
+		uint32_t slot = hb_specials_slot(record, span);
+		if (slot) {
 			struct object_visit visit = {builder, hb_heap_slot_addr(span, slot)};
 			hb_heap_each_pointer_word(builder->heap, span, slot, visit_object_word, &visit);
 		}

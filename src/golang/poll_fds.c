@@ -72,13 +72,14 @@ static struct hb_error *take(struct reader *reader, const struct shape *shape, c
 
 static struct hb_error *take_finalizer(struct reader *reader, const struct hb_span *span, const struct hb_specials *at)
 {
-	uint64_t type, index = at->offset / span->elem_size;
-	if (at->kind != reader->go->layout->kinds.finalizer || index >= span->nelems ||
+	uint64_t type;
+	uint32_t slot = hb_specials_slot(at, span);
+	if (at->kind != reader->go->layout->kinds.finalizer || !slot ||
 	    !hb_snapshot_u64(reader->go->snapshot, at->addr + reader->go->layout->special_finalizer.ot, &type))
 		return NULL;
 	for (size_t i = 0; i < hb_countof(reader->shapes); i++)
 		if (reader->shapes[i].type && reader->shapes[i].pointer == type)
-			TRY(take(reader, &reader->shapes[i], span, span->first_slot + (uint32_t)index));
+			TRY(take(reader, &reader->shapes[i], span, slot));
 	return NULL;
 }
 

@@ -89,14 +89,13 @@ static struct hb_error *read_sample(struct reader *reader, const struct hb_span 
 {
 	const struct hb_go_layout *layout = reader->go->layout;
 	const struct hb_snapshot *snapshot = reader->go->snapshot;
-	uint64_t index = record->offset / span->elem_size, bucket, size, nstk;
+	uint64_t bucket, size, nstk;
+	uint32_t slot = hb_specials_slot(record, span), stack;
 	if (!hb_snapshot_u64(snapshot, record->addr + layout->special_profile.bucket, &bucket) ||
 	    !hb_snapshot_u64(snapshot, bucket + layout->bucket.bytes, &size) ||
-	    !hb_snapshot_u64(snapshot, bucket + layout->bucket.nstk, &nstk) || nstk > MAX_FRAMES ||
-	    index >= span->nelems)
+	    !hb_snapshot_u64(snapshot, bucket + layout->bucket.nstk, &nstk) || nstk > MAX_FRAMES || !slot)
 		return NULL;
 	const uint8_t *pcs = hb_snapshot_at(snapshot, bucket + layout->bucket.size, nstk * 8);
-	uint32_t slot = span->first_slot + (uint32_t)index, stack;
 	if (!pcs || !hb_heap_allocated(reader->heap, slot))
 		return NULL;
 	TRY(find_stack(reader, pcs, nstk, &stack));

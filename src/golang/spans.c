@@ -225,9 +225,9 @@ static void set_finalizable(struct reader *reader, const struct hb_span *span)
 {
 	struct hb_specials *specials = &reader->specials;
 	for (hb_specials_start(specials, span); hb_specials_next(specials);) {
-		uint64_t index = specials->offset / span->elem_size;
-		if (specials->kind == reader->layout->kinds.finalizer && index < span->nelems)
-			set_run(reader->heap->allocated, span->first_slot + (uint32_t)index, 1);
+		uint32_t slot = hb_specials_slot(specials, span);
+		if (specials->kind == reader->layout->kinds.finalizer && slot)
+			hb_slot_set(reader->heap->allocated, slot);
 	}
 }
 

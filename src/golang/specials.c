@@ -71,3 +71,9 @@ bool hb_specials_next(struct hb_specials *specials)
 		specials->next = 0;
 	return !specials->broken;
 }
+
+uint32_t hb_specials_slot(const struct hb_specials *specials, const struct hb_span *span)
+{
+	uint64_t index = specials->offset / span->elem_size;
+	return index < span->nelems ? span->first_slot + (uint32_t)index : 0;
+}

@@ -42,3 +42,5 @@ struct hb_specials {
 struct hb_specials hb_specials(const struct hb_go *go);
 void hb_specials_start(struct hb_specials *specials, const struct hb_span *span);
 bool hb_specials_next(struct hb_specials *specials);
+/* The slot of the object that the record is about, one of that span; 0: there is no such object. */
+uint32_t hb_specials_slot(const struct hb_specials *specials, const struct hb_span *span);

@@ -122,48 +122,42 @@ static bool maps_file_named(const struct hb_snapshot *snapshot, const char *part
 	return false;
 }
 
-static bool read_only_data_has(const struct hb_snapshot *snapshot, const char *needle, size_t len)
+/* Whether one of the pages that were read passes a test. */
+static bool has_page(const struct hb_snapshot *snapshot, bool (*test)(const uint8_t *page, const void *ctx),
+                     const void *ctx)
 {
 	for (size_t i = 0; i < snapshot->nregions; i++) {
 		const struct hb_region *region = &snapshot->regions[i];
 		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT; page++)
-			if (region->pages[page] == HB_PAGE_READ &&
-			    memmem(region->bytes + (page << HB_PAGE_SHIFT), HB_PAGE_SIZE, needle, len))
+			if (region->pages[page] == HB_PAGE_READ && test(region->bytes + (page << HB_PAGE_SHIFT), ctx))
 				return true;
 	}
 	return false;
 }
 
-/* Whether a table of functions begins on the page: magic number, two zeros, instruction quantum, pointer size, number of
- * functions (debug/gosym/pclntab.go). The magic number alone is in whatever reads such tables, too. */
-static bool page_has_function_table(const uint8_t *page, uint8_t magic)
+static bool page_has_text(const uint8_t *page, const void *text)
+{
+	return memmem(page, HB_PAGE_SIZE, text, strlen(text));
+}
+
+/* Whether a table of functions begins there: magic number, two zeros, instruction quantum, pointer size, number of functions
+ * (debug/gosym/pclntab.go). The magic number alone is in whatever reads such tables, too. */
+static bool page_has_function_table(const uint8_t *page, const void *magic)
 {
 	enum { MANY = 1 << 24 };
-	const uint8_t start[8] = {magic, 0xff, 0xff, 0xff, 0, 0, 1, 8};
+	const uint8_t start[8] = {*(const uint8_t *)magic, 0xff, 0xff, 0xff, 0, 0, 1, 8};
 	for (size_t at = 0; at + 16 <= HB_PAGE_SIZE; at += 8)
 		if (!memcmp(page + at, start, sizeof(start)) && hb_load_u64(page + at + 8) - 1 < MANY)
 			return true;
 	return false;
 }
 
-static bool has_function_table(const struct hb_snapshot *snapshot, uint8_t magic)
-{
-	for (size_t i = 0; i < snapshot->nregions; i++) {
-		const struct hb_region *region = &snapshot->regions[i];
-		for (uint64_t page = 0; page < (region->end - region->start) >> HB_PAGE_SHIFT; page++)
-			if (region->pages[page] == HB_PAGE_READ &&
-			    page_has_function_table(region->bytes + (page << HB_PAGE_SHIFT), magic))
-				return true;
-	}
-	return false;
-}
-
 const char *hb_go_too_old(const struct hb_snapshot *snapshot)
 {
-	enum { GO_116_MAGIC = 0xfa, GO_12_MAGIC = 0xfb }; /* their last bytes: 0xfffffffa, 0xfffffffb */
-	if (has_function_table(snapshot, GO_116_MAGIC))
+	static const uint8_t go_116_magic = 0xfa, go_12_magic = 0xfb; /* their last bytes: 0xfffffffa, 0xfffffffb */
+	if (has_page(snapshot, page_has_function_table, &go_116_magic))
 		return "Go 1.16 or 1.17";
-	if (has_function_table(snapshot, GO_12_MAGIC))
+	if (has_page(snapshot, page_has_function_table, &go_12_magic))
 		return "Go 1.2 to 1.15";
 	return NULL;
 }
@@ -184,7 +178,7 @@ const char *hb_go_looks_like(const struct hb_snapshot *snapshot)
 	for (size_t i = 0; i < hb_countof(signs); i++)
 		if (maps_file_named(snapshot, signs[i].file))
 			return signs[i].says;
-	if (read_only_data_has(snapshot, "/rustc/", 7))
+	if (has_page(snapshot, page_has_text, "/rustc/"))
 		return "a Rust program";
 	if (maps_file_named(snapshot, "libstdc++.so"))
 		return "a C++ program";

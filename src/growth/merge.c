@@ -43,27 +43,26 @@ static bool is_inside(const struct hb_graph *graph, const struct grown *a, const
 	return false;
 }
 
-static struct hb_error *collect(struct hb_growth *growth, struct grown *list, size_t max, size_t *n)
+static size_t collect(struct hb_growth *growth, struct grown *list, size_t max)
 {
-	*n = 0;
-	for (size_t i = 0; i < growth->populations.len && *n < max; i++) {
+	size_t n = 0;
+	for (size_t i = 0; i < growth->populations.len && n < max; i++) {
 		struct hb_population *population = &growth->populations.data[i];
 		population->merged = false;
 		if (population->judgement.verdict != HB_GROWTH_NONE)
-			list[(*n)++] = (struct grown){population, hb_population_head(growth, population),
-			                              hb_population_root(growth, population)};
+			list[n++] = (struct grown){population, hb_population_head(growth, population),
+			                           hb_population_root(growth, population)};
 	}
-	return NULL;
+	return n;
 }
 
 struct hb_error *hb_growth_merge(struct hb_growth *growth)
 {
 	enum { MAX_GROWN = 2048 };
 	hb_autofree struct grown *list = calloc(MAX_GROWN, sizeof(*list));
-	size_t n;
 	if (!list)
 		return hb_error_nomem();
-	TRY(collect(growth, list, MAX_GROWN, &n));
+	size_t n = collect(growth, list, MAX_GROWN);
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < n && !list[i].population->merged; k++) {
 			if (i == k || list[k].population->merged)

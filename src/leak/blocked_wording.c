@@ -260,30 +260,14 @@ static struct hb_error *say_why(struct hb_blocked *blocked, const struct tally *
 	return NULL;
 }
 
-static struct hb_error *add_site(char *text, char ***data, size_t *len)
-{
-	*data = text ? malloc(sizeof(**data)) : NULL;
-	if (!*data) {
-		free(text);
-		return hb_error_nomem();
-	}
-	(*data)[0] = text;
-	*len = 1;
-	return NULL;
-}
-
 static struct hb_error *say_where(struct hb_blocked *blocked, const struct hb_blocked_goroutine *at,
                                   struct hb_finding *finding)
 {
-	const char *created = hb_creation_site(&blocked->arena, blocked->analysis->go, at->goroutine);
-	if (!created)
-		return hb_error_nomem();
 	finding->holder = hb_say("goroutines in %s", at->goroutine->wait_reason);
 	if (!finding->holder)
 		return hb_error_nomem();
-	if (*at->place)
-		TRY(add_site(hb_say("%s", at->place), &finding->blocked_at.data, &finding->blocked_at.len));
-	return *created ? add_site(hb_say("%s", created), &finding->created_at.data, &finding->created_at.len) : NULL;
+	TRY(hb_finding_blocked(finding, at->place));
+	return hb_finding_created(finding, hb_creation_site(&blocked->arena, blocked->analysis->go, at->goroutine));
 }
 
 struct hb_error *hb_blocked_describe(struct hb_blocked *blocked, const uint32_t *nodes, size_t n, uint64_t bytes,

@@ -136,14 +136,9 @@ static struct hb_error *say_goroutine(const struct hb_analysis *analysis, const 
 {
 	struct hb_arena arena = {0};
 	HB_VEC_PUSH(&finding->goroutines, goroutine->id);
-	char *site = hb_creation_site(&arena, analysis->go, goroutine), *text = site && *site ? strdup(site) : NULL;
-	bool nomem = !site || (*site && !text);
+	struct hb_error *err = hb_finding_created(finding, hb_creation_site(&arena, analysis->go, goroutine));
 	hb_arena_deinit(&arena);
-	if (text && !hb_vec_push(&finding->created_at, text)) {
-		free(text);
-		nomem = true;
-	}
-	return nomem ? hb_error_nomem() : NULL;
+	return err;
 }
 
 static struct hb_error *describe_deferred(const struct hb_analysis *analysis, const struct hb_deferred_closes *closes,

@@ -182,11 +182,6 @@ struct hb_error *hb_growth_place(const struct hb_analysis *analysis, const struc
 	return add_path(analysis, population, finding);
 }
 
-uint64_t hb_growth_bytes(const struct hb_analysis *analysis, const struct hb_population *population)
-{
-	return hb_population_bytes(analysis->growth, population);
-}
-
 /* --- Groups ------------------------------------------------------------------------------------------------------- */
 
 /* Populations of one holder and path: the inner maps of one outer map. */

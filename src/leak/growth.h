@@ -17,7 +17,6 @@ struct hb_growth_wording {
 struct hb_error *hb_growth_report(const struct hb_analysis *analysis, enum hb_population_kind kind,
                                   const struct hb_growth_wording *wording, struct hb_findings *findings) HB_MUST_CHECK;
 
-/* Holder and path of a population, for any analysis that has a growth; and what would be freed without it. */
+/* Holder and path of a population, for any analysis that has a growth. */
 struct hb_error *hb_growth_place(const struct hb_analysis *analysis, const struct hb_population *population,
                                  struct hb_finding *finding) HB_MUST_CHECK;
-uint64_t hb_growth_bytes(const struct hb_analysis *analysis, const struct hb_population *population);

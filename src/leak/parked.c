@@ -95,23 +95,10 @@ static int by_place(const void *a, const void *b, void *analysis)
 	return order ? order : compare_numbers(x->goroutine, y->goroutine);
 }
 
-struct hb_error *hb_parked_sort(const struct hb_analysis *analysis, struct hb_parked *waits, size_t n)
+void hb_parked_sort(const struct hb_analysis *analysis, struct hb_parked *waits, size_t n)
 {
 	if (n)
 		qsort_r(waits, n, sizeof(*waits), by_place, (void *)analysis);
-	return NULL;
-}
-
-/* NULL: out of memory, which was when the site was made; "": nothing to say. */
-static struct hb_error *add_site(const char *site, bool created, struct hb_finding *finding)
-{
-	if (site && !*site)
-		return NULL;
-	char *copy = site ? strdup(site) : NULL;
-	if (copy && (created ? hb_vec_push(&finding->created_at, copy) : hb_vec_push(&finding->blocked_at, copy)))
-		return NULL;
-	free(copy);
-	return hb_error_nomem();
 }
 
 /* Calls may have been inlined there: the program's own line. */
@@ -134,10 +121,10 @@ struct hb_error *hb_parked_describe(const struct hb_analysis *analysis, const st
 	struct hb_go_line line;
 	for (size_t i = 0; i < n; i++)
 		HB_VEC_PUSH(&finding->goroutines, analysis->goroutines.list[waits[i].goroutine].id);
-	struct hb_error *err = add_site(
-	        hb_creation_site(&arena, analysis->go, &analysis->goroutines.list[waits[0].goroutine]), true, finding);
+	struct hb_error *err = hb_finding_created(
+	        finding, hb_creation_site(&arena, analysis->go, &analysis->goroutines.list[waits[0].goroutine]));
 	if (!err && own_line(analysis, waits[0].pc, &line))
-		err = add_site(hb_site_text(&arena, &line), false, finding);
+		err = hb_finding_blocked(finding, hb_site_text(&arena, &line));
 	hb_arena_deinit(&arena);
 	return err;
 }

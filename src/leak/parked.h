@@ -52,4 +52,4 @@ struct hb_error *hb_parked_say_ages(const struct hb_parked_ages *ages, size_t n,
 
 /* By place (creation, pc, wait reason), then id: for grouping. */
 int hb_parked_compare_place(const struct hb_analysis *analysis, const struct hb_parked *a, const struct hb_parked *b);
-struct hb_error *hb_parked_sort(const struct hb_analysis *analysis, struct hb_parked *waits, size_t n) HB_MUST_CHECK;
+void hb_parked_sort(const struct hb_analysis *analysis, struct hb_parked *waits, size_t n);

@@ -74,7 +74,8 @@ static struct hb_error *collect(struct scan *scan)
 		    !hb_addresses_have(&scan->proven, goroutine->id))
 			HB_VEC_PUSH(&scan->waits, *wait);
 	}
-	return hb_parked_sort(scan->analysis, scan->waits.data, scan->waits.len);
+	hb_parked_sort(scan->analysis, scan->waits.data, scan->waits.len);
+	return NULL;
 }
 
 /* Drops those that a timer or the end of a context will wake; counts distinct channels of the others. */

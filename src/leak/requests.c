@@ -125,7 +125,8 @@ static struct hb_error *collect(struct scan *scan)
 		if (unlimited)
 			HB_VEC_PUSH(&scan->waits, scan->analysis->parked.list.data[i]);
 	}
-	return hb_parked_sort(scan->analysis, scan->waits.data, scan->waits.len);
+	hb_parked_sort(scan->analysis, scan->waits.data, scan->waits.len);
+	return NULL;
 }
 
 /* --- Wording ------------------------------------------------------------------------------------------------------ */

@@ -43,6 +43,22 @@ struct hb_error *hb_finding_step(struct hb_finding *finding, char *text)
 	APPEND(&finding->path, text);
 }
 
+struct hb_error *hb_finding_created(struct hb_finding *finding, const char *site)
+{
+	if (site && !*site)
+		return NULL;
+	char *copy = site ? strdup(site) : NULL;
+	APPEND(&finding->created_at, copy);
+}
+
+struct hb_error *hb_finding_blocked(struct hb_finding *finding, const char *site)
+{
+	if (site && !*site)
+		return NULL;
+	char *copy = site ? strdup(site) : NULL;
+	APPEND(&finding->blocked_at, copy);
+}
+
 struct hb_error *hb_finding_help(struct hb_finding *finding, const char *text)
 {
 	free(finding->help);

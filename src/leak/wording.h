@@ -11,6 +11,10 @@ struct hb_error *hb_finding_title(struct hb_finding *finding, char *text) HB_MUS
 struct hb_error *hb_finding_because(struct hb_finding *finding, char *text) HB_MUST_CHECK;
 struct hb_error *hb_finding_step(struct hb_finding *finding, char *text) HB_MUST_CHECK;
 
+/* Where goroutines were created and are blocked: copies the site. "" adds nothing; NULL: there was no memory for it. */
+struct hb_error *hb_finding_created(struct hb_finding *finding, const char *site) HB_MUST_CHECK;
+struct hb_error *hb_finding_blocked(struct hb_finding *finding, const char *site) HB_MUST_CHECK;
+
 /* Copies what to do. */
 struct hb_error *hb_finding_help(struct hb_finding *finding, const char *text) HB_MUST_CHECK;
 

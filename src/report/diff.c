@@ -167,7 +167,7 @@ static struct hb_error *add_before(struct differ *differ, struct known *known, s
 		TRY(name_of(differ, analysis, population, &name));
 		known[(*n)++] = (struct known){population, name};
 		TRY(add_row(differ, &differ->before, hb_population_kind_name(population->kind), name,
-		            population->count0, hb_growth_bytes(analysis, population)));
+		            population->count0, hb_population_bytes(analysis->growth, population)));
 	}
 	if (*n)
 		qsort(known, *n, sizeof(*known), compare_known);
@@ -190,7 +190,7 @@ static struct hb_error *diff_containers(struct differ *differ)
 		if (!name)
 			TRY(name_of(differ, analysis, population, &name));
 		TRY(add_row(differ, &differ->after, hb_population_kind_name(population->kind), name, population->count0,
-		            hb_growth_bytes(analysis, population)));
+		            hb_population_bytes(analysis->growth, population)));
 		added++;
 	}
 	return match(differ, LEAST_ELEMENTS, &differ->diff->containers);
