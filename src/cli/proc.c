@@ -1,6 +1,7 @@
 #include "cli/proc.h"
 #include "base/bytes.h"
 #include "base/memory.h"
+#include "target/proc_stat.h"
 
 #include <gelf.h>
 #include <inttypes.h>
@@ -28,23 +29,6 @@ static int count_words(const char *text)
 	return n;
 }
 
-/* Field 22 of stat, in clock ticks since boot; the name before it may contain anything, so count from its end. */
-static uint64_t age_of(int pid)
-{
-	char path[64], line[1024];
-	double uptime;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	char *after = hb_read_line(path, line, sizeof(line)) ? strrchr(line, ')') : NULL;
-	uint64_t start;
-	if (!after ||
-	    sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-	           &start) != 1 ||
-	    !hb_read_line("/proc/uptime", line, sizeof(line)) || sscanf(line, "%lf", &uptime) != 1)
-		return 0;
-	double started = (double)start / (double)sysconf(_SC_CLK_TCK);
-	return uptime > started ? (uint64_t)(uptime - started) : 0;
-}
-
 bool hb_proc_status(int pid, struct hb_proc_status *ret)
 {
 	char path[64], line[1024];
@@ -67,7 +51,7 @@ bool hb_proc_status(int pid, struct hb_proc_status *ret)
 			ret->namespaces = count_words(line + 6);
 	}
 	fclose(file);
-	ret->age_s = age_of(pid);
+	ret->age_s = hb_process_age_ns(pid) / 1000000000;
 	return true;
 }
 

@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "base/progress.h"
 #include "exec/exec_internal.h"
+#include "target/proc_stat.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -13,12 +14,19 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A process's, told from those that have its number later by when they started. A signal need not have ended it. */
+struct end {
+	pid_t pid;
+	uint64_t start;
+	enum hb_exec_reason reason;
+};
+
 struct life {
 	const struct exec_watch *watch;
 	int pidfd, signalfd;
 	uint64_t at; /* when to look, hb_now_ns(); 0: never */
 	bool seen;   /* its end was examined */
-	pid_t child; /* the child whose end was examined last */
+	HB_VEC(struct end) examined;
 };
 
 /* --- What /proc says ------------------------------------------------------------------------------------------------- */
@@ -47,21 +55,12 @@ static bool read_status(pid_t tid, struct status *ret)
 	return ret->process > 0;
 }
 
-/* PF_FORKNOEXEC of the kernel's flags (linux/sched.h), the ninth word of /proc/PID/stat. Go 1.23 and later fork once to see
- * whether the kernel has pidfds (os/pidfd_linux.go, checkPidfd). */
+/* Go 1.23 and later fork once to see whether the kernel has pidfds (os/pidfd_linux.go, checkPidfd). */
 static bool has_only_forked(pid_t pid)
 {
-	enum { PF_FORKNOEXEC = 0x40 };
-	char path[64], line[1024] = "";
-	unsigned flags = 0;
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return false;
-	bool read = fgets(line, sizeof(line), file);
-	fclose(file);
-	const char *after = strrchr(line, ')'); /* the name before it may hold anything */
-	return read && after && sscanf(after, ") %*c %*d %*d %*d %*d %*d %u", &flags) == 1 && (flags & PF_FORKNOEXEC);
+	enum { PF_FORKNOEXEC = 0x40 }; /* linux/sched.h */
+	struct hb_proc_stat stat;
+	return hb_proc_stat(pid, 0, &stat) && (stat.flags & PF_FORKNOEXEC);
 }
 
 /* --- Questions ------------------------------------------------------------------------------------------------------- */
@@ -96,31 +95,40 @@ static bool moment_of(const struct seccomp_notif *notif, struct hb_exec_moment *
 	return number > 0 && number < 32 && !((status.handled | harmless) >> (number - 1) & 1);
 }
 
-static bool is_wanted(const struct life *life, const struct hb_exec_moment *moment)
+static bool is_wanted(const struct exec_watch *watch, const struct hb_exec_moment *moment)
 {
-	const struct exec_watch *watch = life->watch;
 	if (!has_started(watch))
 		return false;
-	if (moment->pid == watch->pid)
-		return !life->seen;
-	return watch->exec->children && moment->pid != life->child && !has_only_forked(moment->pid);
+	return !moment->is_child || (watch->exec->children && !has_only_forked(moment->pid));
 }
 
-/* The thread that asks is stopped while it is examined, which takes its question back: it asks again afterwards, and is
- * answered at once then. */
+static bool was_examined(const struct life *life, const struct end *end)
+{
+	for (size_t i = 0; i < life->examined.len; i++) {
+		const struct end *at = &life->examined.data[i];
+		if (at->pid == end->pid && at->start == end->start && at->reason == end->reason)
+			return true;
+	}
+	return false;
+}
+
+/* The thread that asks is stopped while it is examined, which takes its question back, as any signal does: it asks again until it
+ * is answered. Meanwhile others may ask. */
 static void answer_question(struct life *life)
 {
 	const struct exec_watch *watch = life->watch;
 	struct hb_exec_moment moment;
+	struct hb_proc_stat stat;
 	if (!exec_take(watch->listener, watch->question))
 		return;
-	if (moment_of(&watch->question->notif, &moment) && is_wanted(life, &moment)) {
+	if (moment_of(&watch->question->notif, &moment) && hb_proc_stat(moment.pid, 0, &stat)) {
+		const struct end end = {moment.pid, stat.start, moment.reason};
 		moment.is_child = moment.pid != watch->pid;
-		if (moment.is_child)
-			life->child = moment.pid;
-		else
-			life->seen = true;
-		watch->exec->examine(watch->exec->ctx, &moment);
+		/* Out of memory: it is not examined, but ends. */
+		if (!was_examined(life, &end) && is_wanted(watch, &moment) && hb_vec_push(&life->examined, end)) {
+			life->seen |= !moment.is_child;
+			watch->exec->examine(watch->exec->ctx, &moment);
+		}
 	}
 	exec_answer(watch->listener, watch->question);
 }
@@ -201,6 +209,7 @@ struct hb_error *exec_supervise(const struct exec_watch *watch)
 		;
 	if (!life.seen && !hb_interrupted() && has_started(watch))
 		hb_warn("the command ended before it could be examined (killed by a signal?)");
+	hb_vec_deinit(&life.examined);
 	close(life.pidfd);
 	if (life.signalfd >= 0)
 		close(life.signalfd);

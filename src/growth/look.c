@@ -9,12 +9,7 @@
  */
 #include "growth/look.h"
 #include "base/progress.h"
-
-#include <inttypes.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
+#include "target/proc_stat.h"
 
 enum { MAX_SAMPLED = 512, MAX_PAGES = 256 /* of one sample */, TRIES = 3, MAX_WALKED = 500000 /* nodes */ };
 static const uint64_t STOP_WAIT_NS = 100000000;
@@ -35,30 +30,6 @@ struct look {
 	HB_VEC(struct wanted) wanted;
 	struct hb_look said;
 };
-
-/* --- Clock -------------------------------------------------------------------------------------------------------- */
-
-/* Field 22 of stat, in clock ticks since boot; the name before it may contain anything, so count from its end. */
-static uint64_t uptime_of(int pid)
-{
-	char path[64], line[1024];
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	FILE *file = fopen(path, "re");
-	char *after = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	if (file)
-		fclose(file);
-	uint64_t start;
-	struct timespec now;
-	if (!after ||
-	    sscanf(after + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-	           &start) != 1 ||
-	    clock_gettime(CLOCK_BOOTTIME, &now))
-		return 0;
-	uint64_t ticks = (uint64_t)sysconf(_SC_CLK_TCK);
-	uint64_t started = start / ticks * 1000000000u + start % ticks * (1000000000u / ticks);
-	uint64_t at = (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-	return at > started ? at - started : 0;
-}
 
 /* --- Counting ----------------------------------------------------------------------------------------------------- */
 
@@ -277,7 +248,7 @@ static struct hb_error *run(struct look *look, struct hb_target *target)
 	look->counted = calloc(hb_max(look->growth->populations.len, (size_t)1), sizeof(*look->counted));
 	if (!look->counted)
 		return hb_error_nomem();
-	look->said = (struct hb_look){.at_ns = hb_now_ns(), .uptime_ns = uptime_of(target->pid)};
+	look->said = (struct hb_look){.at_ns = hb_now_ns(), .uptime_ns = hb_process_age_ns(target->pid)};
 	TRY(count_all(look));
 	TRY(choose(look));
 	TRY(sample_all(look));

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "base/progress.h"
 #include "target/live.h"
+#include "target/proc_stat.h"
 
 #include <dirent.h>
 #include <elf.h>
@@ -118,15 +119,8 @@ static struct hb_error *seize_error(struct hb_live *live, int tid, int code)
  * it stays as a zombie when it is the first one of its process, and is about to vanish otherwise. */
 static bool has_exited(int pid, int tid)
 {
-	char path[64], line[512] = "";
-	snprintf(path, sizeof(path), "/proc/%d/task/%d/stat", pid, tid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return true;
-	bool read = fgets(line, sizeof(line), file);
-	fclose(file);
-	const char *state = strrchr(line, ')'); /* "12 (name) S ...": the name may hold anything */
-	return !read || !state || state[1] != ' ' || state[2] == 'Z' || state[2] == 'X';
+	struct hb_proc_stat stat;
+	return !hb_proc_stat(pid, tid, &stat) || stat.state == 'Z' || stat.state == 'X';
 }
 
 /* 0, or the error. A thread that called execve while it was held goes on under the number of its process, still seized:

@@ -191,6 +191,10 @@ def children():
           all(goroutines(report.read_text()) == LEFT for report in reports), f"{code}: {out} {err} {reports}")
     for report in reports:
         report.unlink()
+    code, out, err = finished(watched(NEWEST, "parent-of-many", options=("--children",)))
+    check("children that end at the same time: each is examined once, and ends as it should", code == 0 and
+          out.splitlines() == ["child exit status 9"] * 8 and len(re.findall("^heldby  ending", err, re.MULTILINE)) == 9,
+          f"{code}: {out} {err.count('heldby  ending')}")
     code, out, err = finished(watched(NEWEST, "parent", options=("--format", "json", "-o", pattern)))
     check("children are left alone otherwise", "exit status 9" in out and len(list(WORK.glob("of-ending*.json"))) == 1, err)
 

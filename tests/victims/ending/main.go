@@ -78,6 +78,18 @@ var ways = map[string]func(word string){
 	},
 	"pid":    func(string) { fmt.Println(os.Getpid(), os.Getppid()) },
 	"parent": func(string) { fmt.Println("child", again("exit", "9").Run()) },
+	"parent-of-many": func(string) {
+		var children [8]*exec.Cmd
+		for i := range children {
+			children[i] = again("exit", "9")
+			if err := children[i].Start(); err != nil {
+				log.Fatal(err)
+			}
+		}
+		for _, child := range children {
+			fmt.Println("child", child.Wait())
+		}
+	},
 	// The child outlives its parent, and ends when its input does.
 	"daemon": func(string) {
 		command := again("outlive")
