@@ -1,6 +1,7 @@
 /* The table of commands, their help, and the way in. */
 #include "base/memory.h"
 #include "cli/options.h"
+#include "cli/render.h"
 #include "report/format.h"
 
 #include <string.h>
@@ -175,17 +176,6 @@ void hb_help_print(const struct hb_command *command, FILE *out)
 /* --- The way in ------------------------------------------------------------------------------------------------------
  */
 
-static int fail(struct hb_error *err)
-{
-	char text[4096];
-	int status = hb_error_exit_status(err);
-	hb_progress_done();
-	hb_escape_terminal(err->message, text, sizeof(text));
-	fprintf(stderr, "heldby: %s\n", text);
-	hb_error_destroy(err);
-	return status;
-}
-
 /* Help and version are results: they must not get lost without a word either. */
 static int finish_stdout(void)
 {
@@ -204,7 +194,7 @@ int hb_cli_run(int argc, char *const *argv)
 	}
 	struct hb_error *err = hb_command_line_parse(argc, argv, &line);
 	if (err)
-		return fail(err);
+		return hb_command_print_error(err);
 	if (line.seen & HB_OPTION_BIT(HELP)) {
 		hb_help_print(line.command, stdout);
 		return finish_stdout();
@@ -217,5 +207,5 @@ int hb_cli_run(int argc, char *const *argv)
 	int status = 0;
 	err = line.command->run(&line, &status);
 	hb_progress_done();
-	return err ? fail(err) : status;
+	return err ? hb_command_print_error(err) : status;
 }

@@ -1,7 +1,7 @@
 /* heldby doctor: may I, what would it cost, what is missing. Reads only. */
 #include "cli/doctor.h"
-#include "cli/output.h"
 #include "cli/proc.h"
+#include "cli/render.h"
 
 #include <stdarg.h>
 #include <unistd.h>
@@ -36,26 +36,16 @@ int hb_yama_scope(void)
 	return scope;
 }
 
+static struct hb_error *diagnose(const struct hb_command_line *line, struct hb_page_writer *page, int *status)
+{
+	if (line->target)
+		return hb_doctor_target(page, line->target, line->debug_file, status);
+	hb_doctor_machine(page);
+	hb_doctor_processes(page);
+	return NULL;
+}
+
 struct hb_error *hb_command_doctor(const struct hb_command_line *line, int *status)
 {
-	struct hb_output output;
-	TRY(hb_output_open(NULL, false, line->color, &output));
-	struct hb_page_writer page = {.out = output.stream,
-	                              .color = output.color,
-	                              .width = output.width ? output.width : 100,
-	                              .cut = output.width};
-	struct hb_error *err = NULL;
-	if (line->target) {
-		err = hb_doctor_target(&page, line->target, line->debug_file, status);
-	} else {
-		hb_doctor_machine(&page);
-		hb_doctor_processes(&page);
-	}
-	struct hb_error *committed = hb_output_commit(&output);
-	if (err)
-		hb_error_destroy(committed);
-	else
-		err = committed;
-	hb_output_close(&output);
-	return err;
+	return hb_command_print_page(line, diagnose, status);
 }

@@ -118,10 +118,12 @@ static void examine(void *ctx, const struct hb_exec_moment *moment)
 	if (!err)
 		return;
 	/* A shell or a make that starts Go programs is as welcome: it is not news that it is none. */
+	char text[4096];
+	hb_escape_terminal(err->message, text, sizeof(text)); /* names of the target are in it */
 	if (err->code == HB_ERR_UNSUPPORTED && moment->is_child)
-		hb_verbose("not examined %s: %s", reason_text(moment), err->message);
+		hb_verbose("not examined %s: %s", reason_text(moment), text);
 	else
-		hb_warn("the command was not examined %s: %s", reason_text(moment), err->message);
+		hb_warn("the command was not examined %s: %s", reason_text(moment), text);
 	hb_error_destroy(err);
 }
 
@@ -142,9 +144,6 @@ struct hb_error *hb_command_exec(const struct hb_command_line *line, int *status
 	hb_command_suppressions_deinit(&session.suppressions);
 	if (!err || (*status != 126 && *status != 127))
 		return err;
-	char text[4096];
-	hb_escape_terminal(err->message, text, sizeof(text));
-	fprintf(stderr, "heldby: %s\n", text);
-	hb_error_destroy(err);
+	hb_command_print_error(err); /* the status is the shells' */
 	return NULL;
 }

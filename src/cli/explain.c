@@ -2,7 +2,7 @@
 #include "explain/explain.h"
 #include "cli/limits.h"
 #include "cli/options.h"
-#include "cli/output.h"
+#include "cli/render.h"
 #include "report/page.h"
 #include "report/report.h"
 
@@ -11,14 +11,6 @@
 #include <string.h>
 
 /* --- Which rule ---------------------------------------------------------------------------------------------------- */
-
-static const struct hb_explanation *find_rule(const char *name)
-{
-	for (size_t i = 0; i < hb_nexplanations; i++)
-		if (!strcasecmp(hb_explanations[i].rule, name))
-			return &hb_explanations[i];
-	return NULL;
-}
 
 /* "H302", "h9", "302": the rule with the nearest number. */
 static const struct hb_explanation *nearest_number(const char *name)
@@ -92,7 +84,7 @@ static struct hb_error *explain_finding(const struct hb_command_line *line, stru
 	TRY(hb_analyse(target, &options, &analysis));
 	for (size_t i = 0; i < analysis->findings.list.len; i++) {
 		const struct hb_finding *finding = &analysis->findings.list.data[i];
-		const struct hb_explanation *rule = find_rule(finding->rule);
+		const struct hb_explanation *rule = hb_explanation_find(finding->rule);
 		if (strcasecmp(finding->fingerprint, line->topic) != 0)
 			continue;
 		TRY(print_finding(line, page, analysis, finding));
@@ -119,9 +111,9 @@ static void list_rules(struct hb_page_writer *page)
 	}
 }
 
-static struct hb_error *explain(const struct hb_command_line *line, struct hb_page_writer *page)
+static struct hb_error *explain(const struct hb_command_line *line, struct hb_page_writer *page, int *status)
 {
-	const struct hb_explanation *rule = line->topic ? find_rule(line->topic) : NULL;
+	const struct hb_explanation *rule = line->topic ? hb_explanation_find(line->topic) : NULL;
 	if (!line->topic)
 		list_rules(page);
 	else if (rule && line->target)
@@ -146,19 +138,6 @@ static struct hb_error *explain(const struct hb_command_line *line, struct hb_pa
 
 struct hb_error *hb_command_explain(const struct hb_command_line *line, int *status)
 {
-	struct hb_output output;
 	*status = 0;
-	TRY(hb_output_open(NULL, false, line->color, &output));
-	struct hb_page_writer page = {.out = output.stream,
-	                              .color = output.color,
-	                              .width = output.width ? output.width : 100,
-	                              .cut = output.width};
-	struct hb_error *err = explain(line, &page);
-	struct hb_error *committed = hb_output_commit(&output);
-	if (err)
-		hb_error_destroy(committed);
-	else
-		err = committed;
-	hb_output_close(&output);
-	return err;
+	return hb_command_print_page(line, explain, status);
 }

@@ -1,5 +1,6 @@
 #include "cli/render.h"
 #include "cli/formats.h"
+#include "report/page.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -11,6 +12,35 @@ void hb_command_print_notes(const struct hb_notes *notes, enum hb_verbosity verb
 		hb_escape_terminal(notes->texts.data[i], text, sizeof(text));
 		fprintf(stderr, "heldby: note: %s\n", text);
 	}
+}
+
+struct hb_error *hb_command_print_page(const struct hb_command_line *line, hb_page_body *body, int *status)
+{
+	struct hb_output output;
+	TRY(hb_output_open(NULL, false, line->color, &output));
+	struct hb_page_writer page = {.out = output.stream,
+	                              .color = output.color,
+	                              .width = output.width ? output.width : 100,
+	                              .cut = output.width};
+	struct hb_error *err = body(line, &page, status);
+	struct hb_error *committed = hb_output_commit(&output);
+	if (err)
+		hb_error_destroy(committed);
+	else
+		err = committed;
+	hb_output_close(&output);
+	return err;
+}
+
+int hb_command_print_error(struct hb_error *err)
+{
+	char text[4096];
+	int status = hb_error_exit_status(err);
+	hb_progress_done();
+	hb_escape_terminal(err->message, text, sizeof(text));
+	fprintf(stderr, "heldby: %s\n", text);
+	hb_error_destroy(err);
+	return status;
 }
 
 /* Where the source is, if it is anywhere here: the runner's checkout, or the current folder. */

@@ -11,6 +11,13 @@ struct hb_error *hb_command_render(const struct hb_command_line *line, const str
 /* From the command line to the exit status; what the line says is added to the options. */
 struct hb_error *hb_command_examine(const struct hb_command_line *line, struct hb_options *options,
                                     int *status) HB_MUST_CHECK;
+/* A page of text on standard output, as wide as the terminal. What the body has put is printed even when it fails. */
+struct hb_page_writer;
+typedef struct hb_error *hb_page_body(const struct hb_command_line *line, struct hb_page_writer *page, int *status);
+struct hb_error *hb_command_print_page(const struct hb_command_line *line, hb_page_body *body,
+                                       int *status) HB_MUST_CHECK;
+/* "heldby: …" on standard error; ends the error. Returns the exit status that it calls for. */
+int hb_command_print_error(struct hb_error *err);
 /* On standard error, unless -q. */
 void hb_command_print_notes(const struct hb_notes *notes, enum hb_verbosity verbosity);
 

@@ -24,6 +24,8 @@ struct hb_explanation {
 };
 extern const struct hb_explanation hb_explanations[]; /* by rule */
 extern const size_t hb_nexplanations;
+/* By rule, in capitals or not; NULL: there is none. */
+const struct hb_explanation *hb_explanation_find(const char *rule);
 
 /* The explanation as a page: prose at most 100 columns wide, the two forms of the code side by side where they fit. */
 struct hb_page_writer;

@@ -173,3 +173,11 @@ void hb_explanation_print(const struct hb_explanation *explanation, struct hb_pa
 		block(page, &explanation->blocks[i]);
 	}
 }
+
+const struct hb_explanation *hb_explanation_find(const char *rule)
+{
+	for (size_t i = 0; i < hb_nexplanations; i++)
+		if (!strcasecmp(hb_explanations[i].rule, rule))
+			return &hb_explanations[i];
+	return NULL;
+}

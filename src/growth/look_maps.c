@@ -11,7 +11,6 @@ enum {
 	SAMPLE_BUCKETS = 64, /* runtime/map.go, up to 1.23: of a sample when it is chosen */
 	MAX_DOUBLINGS = 4,   /* of the buckets since then */
 	MAX_CHAIN = 8,       /* overflow buckets behind one bucket */
-	MAX_RUN_BYTES = 1 << 20,
 };
 
 struct reading {
@@ -19,7 +18,7 @@ struct reading {
 	const struct hb_map *map;
 	const struct hb_go_layout *layout;
 	struct hb_elements *elements;
-	uint8_t *groups; /* MAX_RUN_BYTES */
+	uint8_t *groups; /* of the run that was read last: peek->room */
 };
 
 static bool take_slot(struct reading *reading, const uint8_t *group, unsigned i)
@@ -48,7 +47,7 @@ static bool take_slots(struct reading *reading, const uint8_t *group, uint8_t fu
 static bool read_run(struct reading *reading, uint64_t addr, uint64_t n)
 {
 	uint64_t bytes;
-	return !hb_mul_overflows(n, reading->map->group_size, &bytes) && bytes <= MAX_RUN_BYTES &&
+	return !hb_mul_overflows(n, reading->map->group_size, &bytes) && bytes <= HB_PEEK_MAX_READ &&
 	       hb_peek_read(reading->peek, addr, bytes, reading->groups);
 }
 
@@ -288,12 +287,9 @@ bool hb_look_at_map(struct hb_peek *peek, const struct hb_population *population
 	        .map = &population->map,
 	        .layout = population->map.types->go->layout,
 	        .elements = elements,
+	        .groups = peek->room,
 	};
 	*ret = (struct hb_counted){0};
-	hb_autofree uint8_t *groups = elements ? malloc(MAX_RUN_BYTES) : NULL;
-	if (elements && !groups)
-		return false;
-	reading.groups = groups;
 	return population->map.swiss ? look_at_swiss(&reading, population, place, ret)
 	                             : look_at_old(&reading, population, place, ret);
 }

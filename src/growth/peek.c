@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { PAGE = 4096, LOG2 = 15, MAX_READ = 1 << 20 };
+enum { PAGE = 4096, LOG2 = 15 };
 enum state { STATE_LIVE = 1, STATE_ABSENT = 2, STATE_MARKED = 4, STATE_FROZEN = 8, STATE_ZERO = 16 };
 
 /* User space of x86-64 with four-level page tables, which is what Go uses. */
@@ -16,7 +16,9 @@ struct hb_error *hb_peek_init(struct hb_peek *peek, struct hb_target *target)
 	peek->index = calloc((size_t)1 << LOG2, sizeof(*peek->index));
 	peek->states = calloc(HB_PEEK_MAX_PAGES, 1);
 	peek->bytes = hb_pages_map((size_t)HB_PEEK_MAX_PAGES * PAGE);
-	return peek->keys && peek->index && peek->states && peek->bytes ? NULL : hb_error_nomem();
+	peek->room = hb_pages_map(HB_PEEK_MAX_READ);
+	bool complete = peek->keys && peek->index && peek->states && peek->bytes && peek->room;
+	return complete ? NULL : hb_error_nomem();
 }
 
 void hb_peek_deinit(struct hb_peek *peek)
@@ -25,6 +27,7 @@ void hb_peek_deinit(struct hb_peek *peek)
 	free(peek->index);
 	free(peek->states);
 	hb_pages_unmap(peek->bytes, (size_t)HB_PEEK_MAX_PAGES * PAGE);
+	hb_pages_unmap(peek->room, HB_PEEK_MAX_READ);
 	hb_error_destroy(peek->err);
 	*peek = (struct hb_peek){0};
 }
@@ -107,7 +110,7 @@ static const uint8_t *page_at(struct hb_peek *peek, uint64_t page)
 
 bool hb_peek_read(struct hb_peek *peek, uint64_t addr, uint64_t len, void *to)
 {
-	if (addr < PAGE || addr >= ADDRESS_LIMIT || len > MAX_READ || peek->err) {
+	if (addr < PAGE || addr >= ADDRESS_LIMIT || len > HB_PEEK_MAX_READ || peek->err) {
 		peek->missed = true;
 		return false;
 	}

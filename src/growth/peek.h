@@ -10,6 +10,7 @@
 enum {
 	HB_PEEK_MAX_PAGES = 16384, /* in the cache: 64 MB */
 	HB_PEEK_MAX_FROZEN = 1024, /* read in one stop: 4 MB take about a millisecond (docs/growth.md) */
+	HB_PEEK_MAX_READ = 1 << 20,
 };
 
 struct hb_peek {
@@ -18,6 +19,7 @@ struct hb_peek {
 	uint32_t *index; /* of the page in bytes */
 	uint8_t *bytes;
 	uint8_t *states; /* by index */
+	uint8_t *room;   /* HB_PEEK_MAX_READ bytes, for whoever reads that much at once */
 	uint32_t npages, log2;
 	uint32_t nfrozen;   /* of the marked ones */
 	uint32_t mark_upto; /* of these, at most so many */

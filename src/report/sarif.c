@@ -71,14 +71,6 @@ static void put_message(struct sarif *sarif, const char *name, const char *text)
 
 /* --- The tool and its run -------------------------------------------------------------------------------------------- */
 
-static const struct hb_explanation *explanation_of(const char *rule)
-{
-	for (size_t i = 0; i < hb_nexplanations; i++)
-		if (!strcmp(hb_explanations[i].rule, rule))
-			return &hb_explanations[i];
-	return NULL;
-}
-
 /* What `heldby explain` says first: its first paragraph. */
 static const char *meaning(const struct hb_explanation *explanation)
 {
@@ -91,7 +83,7 @@ static const char *meaning(const struct hb_explanation *explanation)
 static void rule(struct sarif *sarif, const struct hb_rule *rule)
 {
 	struct hb_json *json = &sarif->json;
-	const struct hb_explanation *explanation = explanation_of(rule->id);
+	const struct hb_explanation *explanation = hb_explanation_find(rule->id);
 	struct string help;
 	hb_json_open(json, NULL, '{');
 	hb_json_string(json, "id", rule->id);

@@ -9,6 +9,7 @@ import pathlib
 import pty
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -172,6 +173,10 @@ def other_commands():
     code, out, err = finished(watched("sh", "-c", "echo shell; exit 5"))
     check("a command that is no Go program runs through, with a word", (code, out) == (5, "shell\n") and "not a Go program" in err,
           f"{code}: {err}")
+    odd = WORK / "\x1b[31mred"
+    shutil.copy("/bin/true", odd)
+    code, _, err = finished(watched(odd))
+    check("a name with escapes in it is shown without them", code == 0 and "not a Go program" in err and "\x1b" not in err, repr(err))
     code, _, err = finished(started(HELDBY, "exec"))
     check("no command: wrong usage", code == 2 and "no command" in err, f"{code}: {err}")
     code, out, err = finished(watched(HELDBY, "exec", "--", NEWEST, "exit", "6"))
