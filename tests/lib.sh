@@ -241,6 +241,7 @@ go_build() {
 		{
 			printf '%s\0' "$("$goroot/bin/go" version)" "${dir#"$module"}" "${CGO_ENABLED:-0}" "${GOEXPERIMENT:-}" \
 				"${GOAMD64:-}" "$@"
+			[[ " $* " != *' -trimpath=false '* ]] || printf '%s\0' "$module" # the program knows where it was built
 			cd "$module" && find . -type f ! -path './.*/*' -print0 | sort -z | xargs -0 sha256sum --
 		} | sha256sum | cut -c1-32
 	)

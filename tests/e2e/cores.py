@@ -29,7 +29,9 @@ def without_times(value):
     """How long a goroutine has waited is the one thing that differs between two looks at a program at rest."""
     if isinstance(value, dict):
         return {key: without_times(part) for key, part in value.items() if not key.startswith("since")}
-    return [without_times(part) for part in value] if isinstance(value, list) else value
+    if isinstance(value, list):
+        return [without_times(part) for part in value if not (isinstance(part, str) and part.startswith("blocked for "))]
+    return value
 
 
 def difference(one, other, parts):
