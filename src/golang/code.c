@@ -200,15 +200,19 @@ static void analysis_deinit(struct analysis *analysis)
 
 static struct hb_error *merge(struct analysis *analysis, struct hb_code_facts *facts)
 {
+	hb_cleanup(hb_code_sink_deinit) struct hb_code_sink more = {0};
 	for (size_t i = 0; i < analysis->nchunks; i++) {
 		struct chunk *chunk = &analysis->chunks[i];
 		APPEND(&facts->refs, &chunk->sink.refs);
 		APPEND(&facts->votes, &chunk->sink.votes);
 		APPEND(&facts->closures, &chunk->sink.closures);
+		APPEND(&more.results, &chunk->sink.results);
 		facts->instructions += chunk->sink.instructions;
 		facts->undecodable += chunk->sink.undecodable;
 		facts->decoded_bytes += chunk->decoded;
 	}
+	TRY(hb_code_follow_results(&analysis->view, more.results.data, more.results.len, &more));
+	APPEND(&facts->votes, &more.votes);
 	SORT_UNIQUE(&facts->refs, 0, ref_compare);
 	SORT_UNIQUE(&facts->votes, 0, vote_compare);
 	SORT_UNIQUE(&facts->closures, 0, closure_compare);

@@ -7,6 +7,8 @@ void hb_code_sink_deinit(struct hb_code_sink *sink)
 	hb_vec_deinit(&sink->refs);
 	hb_vec_deinit(&sink->votes);
 	hb_vec_deinit(&sink->closures);
+	hb_vec_deinit(&sink->results);
+	hb_vec_deinit(&sink->returns);
 }
 
 /* --- Values: what a register or stack slot holds ---------------------------------------------------------------- */
@@ -22,10 +24,11 @@ enum value_kind {
 	NEW_MAP,
 	SMALL_MAP, /* one of a type that its use will tell; which one of the function */
 	NEW_CHAN,
+	RESULT, /* of the function that starts there, from the module's text */
 };
 
 /* Kind in the top byte, an address or number below; 0 = unknown. */
-typedef uint64_t value;
+typedef hb_code_value value;
 static const unsigned value_shift = 56;
 
 static value make(enum value_kind kind, uint64_t of)
@@ -43,7 +46,7 @@ static uint64_t payload(value v)
 
 /* --- State ------------------------------------------------------------------------------------------------------ */
 
-enum { MAX_SLOTS = 24, MAX_PENDING = 32 };
+enum { MAX_SLOTS = 24, MAX_PENDING = 32, MAX_LOOPS = 8 };
 
 struct slot {
 	int32_t disp; /* from rsp */
@@ -54,7 +57,7 @@ struct state {
 	struct slot slots[MAX_SLOTS];
 	unsigned nslots;
 };
-struct pending { /* a forward branch, and the state that it takes along */
+struct pending { /* a branch, and the state that it takes along */
 	uint64_t target;
 	struct state state;
 };
@@ -67,6 +70,9 @@ struct tracker {
 	unsigned nsmall_maps;
 	struct pending pending[MAX_PENDING];
 	unsigned npending;
+	struct pending loops[MAX_LOOPS]; /* branches back; taken on a second time through the function */
+	unsigned nloops;
+	bool again;
 	uint64_t end;
 };
 
@@ -135,15 +141,36 @@ static void state_clear(struct state *state)
 	state->nslots = 0;
 }
 
+static void add_branch(struct pending *list, unsigned *n, unsigned max, uint64_t target, const struct state *state)
+{
+	for (unsigned i = 0; i < *n; i++)
+		if (list[i].target == target)
+			return;
+	if (*n == max)
+		return;
+	list[*n].target = target;
+	state_copy(&list[(*n)++].state, state);
+}
+
 static void branch_to(struct tracker *t, uint64_t pc, uint64_t target)
 {
-	if (target <= pc || target >= t->end || t->npending == MAX_PENDING || !knows_anything(&t->now))
+	if (target < t->view->text + t->func->start || target >= t->end || !knows_anything(&t->now))
 		return;
-	for (unsigned i = 0; i < t->npending; i++)
-		if (t->pending[i].target == target)
-			return;
-	t->pending[t->npending].target = target;
-	state_copy(&t->pending[t->npending++].state, &t->now);
+	if (target > pc)
+		add_branch(t->pending, &t->npending, MAX_PENDING, target, &t->now);
+	else if (t->sink->wants_returns && !t->again)
+		add_branch(t->loops, &t->nloops, MAX_LOOPS, target, &t->now);
+}
+
+/* At pc on the second time: as if a loop had come around to it, which is a path like any other. */
+static void come_around(struct tracker *t, uint64_t pc)
+{
+	for (unsigned i = 0; t->again && i < t->nloops; i++) {
+		if (t->loops[i].target != pc)
+			continue;
+		state_copy(&t->now, &t->loops[i].state);
+		t->cut_off = false;
+	}
 }
 
 static void cut_off(struct tracker *t)
@@ -252,6 +279,11 @@ static struct hb_error *stored(struct tracker *t, uint64_t data, value v, bool p
 		return vote(t, data, payload(v), HB_CODE_MAP, partial);
 	case NEW_CHAN:
 		return vote(t, data, payload(v), HB_CODE_CHAN, partial);
+	case RESULT:
+		if (is_data(t->view, data))
+			HB_VEC_PUSH(&t->sink->results,
+			            (struct hb_code_result){data, (uint32_t)payload(v), t->func->index, partial});
+		return NULL;
 	default:
 		return NULL;
 	}
@@ -278,11 +310,11 @@ static value malloced(const struct tracker *t, uint64_t type, value size)
 	return make(payload(size) == one ? NEW : NEW_ARRAY, type);
 }
 
-static value result_of(struct tracker *t, uint8_t kind)
+static value result_of(struct tracker *t, const struct hb_code_func *callee)
 {
 	const value *regs = t->now.regs;
 	uint64_t type;
-	switch (kind) {
+	switch (callee->kind) {
 	case HB_CALL_NEW:
 		return type_in(t, regs[HB_X86_RAX], &type) ? make(NEW, type) : 0;
 	case HB_CALL_MALLOC:
@@ -298,6 +330,10 @@ static value result_of(struct tracker *t, uint8_t kind)
 		return make(SMALL_MAP, ++t->nsmall_maps);
 	case HB_CALL_MAKE_CHAN:
 		return type_in(t, regs[HB_X86_RAX], &type) ? make(NEW_CHAN, type) : 0;
+	case HB_CALL_OTHER:
+	case HB_CALL_POINTER_METHOD:
+	case HB_CALL_VALUE_METHOD:
+		return callee->is_runtime ? 0 : make(RESULT, callee->start);
 	default:
 		return 0;
 	}
@@ -393,7 +429,7 @@ static struct hb_error *call(struct tracker *t, const struct hb_x86 *insn)
 			return NULL;
 		default:
 			TRY(learn_from_arguments(t, callee));
-			result = result_of(t, callee->kind);
+			result = result_of(t, callee);
 		}
 	}
 	/* The runtime's functions take (type, pointer) pairs that are no interfaces. */
@@ -499,6 +535,14 @@ static void spoil(struct tracker *t, unsigned regs)
 		t->now.regs[__builtin_ctz(regs)] = 0;
 }
 
+static struct hb_error *returned(struct tracker *t)
+{
+	value v = t->now.regs[HB_X86_RAX];
+	if (t->sink->wants_returns && kind_of(v) >= NEW && kind_of(v) != SMALL_MAP)
+		HB_VEC_PUSH(&t->sink->returns, (struct hb_code_return){t->func->start, v});
+	return NULL;
+}
+
 static struct hb_error *step(struct tracker *t, const struct hb_x86 *insn, uint64_t pc)
 {
 	if (insn->base == HB_X86_RIP && (insn->reads || insn->writes_memory || insn->op == HB_X86_LEA))
@@ -510,6 +554,10 @@ static struct hb_error *step(struct tracker *t, const struct hb_x86 *insn, uint6
 	case HB_X86_BRANCH:
 		spoil(t, insn->spoils);
 		branch_to(t, pc, insn->target);
+		return NULL;
+	case HB_X86_RETURN:
+		TRY(returned(t));
+		cut_off(t);
 		return NULL;
 	case HB_X86_JUMP:
 		branch_to(t, pc, insn->target);
@@ -535,6 +583,38 @@ static struct hb_error *step(struct tracker *t, const struct hb_x86 *insn, uint6
 	return NULL;
 }
 
+/* Once through the function, from its start to its end or until nothing more can be learned. */
+static struct hb_error *pass(struct tracker *t, const struct hb_x86_decoder *decoder, uint32_t last)
+{
+	const struct hb_code_view *view = t->view;
+	t->npending = 0;
+	t->nsmall_maps = 0;
+	t->cut_off = false;
+	state_clear(&t->now);
+	if (t->func->kind == HB_CALL_POINTER_METHOD) /* the receiver is a pointer to its type, as if it were new */
+		t->now.regs[HB_X86_RAX] = make(NEW, view->types->list[t->func->type].addr);
+	for (uint32_t at = t->func->start; at < t->func->end;) {
+		uint64_t pc = view->text + at;
+		struct hb_x86 insn;
+		if (t->cut_off) {
+			arrive(t, pc);
+			if (at > last && !t->npending && !knows_anything(&t->now))
+				break;
+		}
+		come_around(t, pc);
+		if (!hb_x86_decode(decoder, view->bytes + at, t->func->end - at, pc, &insn)) {
+			t->sink->undecodable++;
+			cut_off(t);
+			at++;
+			continue;
+		}
+		t->sink->instructions++;
+		TRY(step(t, &insn, pc));
+		at += insn.length;
+	}
+	return NULL;
+}
+
 struct hb_error *hb_code_track(const struct hb_code_view *view, const struct hb_x86_decoder *decoder,
                                const struct hb_code_func *func, uint32_t last, struct hb_code_sink *sink)
 {
@@ -542,28 +622,24 @@ struct hb_error *hb_code_track(const struct hb_code_view *view, const struct hb_
 	t.view = view;
 	t.func = func;
 	t.sink = sink;
-	t.npending = 0;
-	t.nsmall_maps = 0;
-	t.cut_off = false;
 	t.end = view->text + func->end;
-	state_clear(&t.now);
-	for (uint32_t at = func->start; at < func->end;) {
-		uint64_t pc = view->text + at;
-		struct hb_x86 insn;
-		if (t.cut_off) {
-			arrive(&t, pc);
-			if (at > last && !t.npending && !knows_anything(&t.now))
-				break;
-		}
-		if (!hb_x86_decode(decoder, view->bytes + at, func->end - at, pc, &insn)) {
-			sink->undecodable++;
-			cut_off(&t);
-			at++;
-			continue;
-		}
-		sink->instructions++;
-		TRY(step(&t, &insn, pc));
-		at += insn.length;
-	}
-	return NULL;
+	t.nloops = 0;
+	t.again = false;
+	TRY(pass(&t, decoder, last));
+	t.again = t.nloops > 0;
+	return t.again ? pass(&t, decoder, last) : NULL;
+}
+
+bool hb_code_value_is_result(hb_code_value v, uint32_t *ret)
+{
+	*ret = (uint32_t)payload(v);
+	return kind_of(v) == RESULT;
+}
+
+struct hb_error *hb_code_vote_result(const struct hb_code_view *view, const struct hb_code_result *result,
+                                     hb_code_value v, struct hb_code_sink *sink)
+{
+	struct hb_code_func caller = {.index = result->func};
+	struct tracker t = {.view = view, .func = &caller, .sink = sink};
+	return stored(&t, result->data, v, result->partial);
 }

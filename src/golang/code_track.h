@@ -9,10 +9,27 @@
 #include "golang/code_calls.h"
 #include "golang/code_x86.h"
 
+/* What a register or stack slot holds, as code_track.c encodes it; 0: nothing is known. */
+typedef uint64_t hb_code_value;
+
+struct hb_code_result { /* the word at a data address takes what a function returns */
+	uint64_t data;
+	uint32_t callee; /* its start, from the module's text */
+	uint32_t func;   /* that calls it: ftab index */
+	bool partial;    /* as in hb_code_vote */
+};
+struct hb_code_return { /* a function returns this, or what another one returns */
+	uint32_t func;  /* its start */
+	hb_code_value value;
+};
+
 struct hb_code_sink { /* of one thread */
 	HB_VEC(struct hb_code_ref) refs;
 	HB_VEC(struct hb_code_vote) votes;
 	HB_VEC(struct hb_code_closure) closures;
+	HB_VEC(struct hb_code_result) results;
+	HB_VEC(struct hb_code_return) returns; /* empty unless asked for */
+	bool wants_returns;
 	uint64_t instructions, undecodable;
 };
 void hb_code_sink_deinit(struct hb_code_sink *sink);
@@ -31,3 +48,13 @@ struct hb_code_view {                 /* what every function is read against; sh
  * learned behind it once no register holds anything. */
 struct hb_error *hb_code_track(const struct hb_code_view *view, const struct hb_x86_decoder *decoder,
                                const struct hb_code_func *func, uint32_t last, struct hb_code_sink *sink) HB_MUST_CHECK;
+
+/* The start of the function whose result a value is; false when it is something else. */
+bool hb_code_value_is_result(hb_code_value value, uint32_t *ret);
+/* Votes as if the value had been stored where the result goes. */
+struct hb_error *hb_code_vote_result(const struct hb_code_view *view, const struct hb_code_result *result,
+                                     hb_code_value value, struct hb_code_sink *sink) HB_MUST_CHECK;
+
+/* code_results.c: the votes that follow from what functions return. Adds them to sink->votes. */
+struct hb_error *hb_code_follow_results(const struct hb_code_view *view, const struct hb_code_result *results, size_t n,
+                                        struct hb_code_sink *sink) HB_MUST_CHECK;

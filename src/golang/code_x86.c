@@ -269,6 +269,8 @@ static bool decode_special(const ZydisDecodedInstruction *insn, uint64_t pc, str
 		return true;
 	case 0xc2:
 	case 0xc3:
+		ret->op = HB_X86_RETURN;
+		return true;
 	case 0xcc:
 	case 0xcf:
 	case 0xf4:

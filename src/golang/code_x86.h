@@ -43,7 +43,8 @@ enum hb_x86_op {
 	HB_X86_CALL_INDIRECT,
 	HB_X86_BRANCH, /* to target, or on */
 	HB_X86_JUMP,   /* to target; what follows is reached from elsewhere */
-	HB_X86_END,    /* ret, indirect jump, trap: what follows is reached from elsewhere */
+	HB_X86_RETURN, /* so with this one */
+	HB_X86_END,    /* and an indirect jump or a trap */
 };
 
 struct hb_x86 {

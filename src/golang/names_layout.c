@@ -158,16 +158,28 @@ static struct hb_error *append(struct layout *layout, uint64_t start, uint64_t e
 	return NULL;
 }
 
+/* A type that contradicts the sizes around it is that of a first field or element. */
+static bool is_contradicted(const struct layout *layout, const struct hb_piece *piece)
+{
+	const struct known *list = layout->known.data;
+	uint64_t size = layout->naming->types->list[hb_types_find(layout->naming->types, piece->type)].size;
+	size_t low = hb_partition_point(layout->known.len, i, list[i].addr < piece->addr);
+	return (low < layout->known.len && list[low].addr != piece->addr && list[low].size < size) ||
+	       (low && list[low - 1].size > size);
+}
+
 /* Replaces the pieces of a section, cut where code and data refer, by variables as they must lie. */
 static struct hb_error *lay_out(struct layout *layout, uint64_t section, uint64_t section_end)
 {
-	const struct hb_naming *naming = layout->naming;
+	struct hb_naming *naming = layout->naming;
 	TRY(collect_known(layout, section, section_end));
 	uint64_t cursor = 0, end = 0;
 	for (size_t i = 0; i < naming->pieces.len; i++) {
-		const struct hb_piece *piece = &naming->pieces.data[i];
+		struct hb_piece *piece = &naming->pieces.data[i];
 		if (piece->addr < section || piece->addr >= section_end)
 			continue;
+		if (piece->type && is_contradicted(layout, piece))
+			piece->type = 0;
 		if (!cursor)
 			cursor = piece->addr;
 		uint64_t start, most;
