@@ -11,12 +11,14 @@
 #include <string.h>
 
 enum {
-	MAX_SIZE = 512,      /* larger objects have a header */
+	MAX_SIZE = 512,      /* larger objects have a header, or bits of more than one window (up to 1.21) */
 	MAX_CANDIDATES = 24, /* more are not worth looking at */
 	MIN_OBJECT = 24,     /* smaller ones have too little to tell */
 	MAX_DEPTH = 64,
 	ENOUGH_MISSES = 64, /* objects of one layout that could have been several types */
 	MAX_CHECKED = 256,  /* steps of one candidate */
+	MAX_ELEMENTS = 64,  /* of an array that are looked at */
+	MISSES_LOG2 = 10,
 };
 
 struct layout { /* types of one size and mask */
@@ -33,6 +35,8 @@ struct layouts {
 	HB_VEC(uint32_t) members; /* type ids, sorted by layout */
 	HB_VEC(struct layout) list;
 	HB_VEC(struct arrangement) arrangements; /* sorted by bits and slot size */
+	HB_VEC(uint32_t) large;                  /* types above MAX_SIZE, when objects of that size have bits */
+	uint32_t misses[1 << MISSES_LOG2];       /* of large objects, by a hash of their first window and size */
 	struct hb_partial *parts;                /* sorted by address */
 	size_t nparts;
 	/* What was looked up last: objects of a span are often alike. */
@@ -40,11 +44,18 @@ struct layouts {
 	struct arrangement *first, *end;
 };
 
+/* A bit for each of the first n words. */
+static uint64_t low_words(uint64_t n)
+{
+	return n < 64 ? (1ull << n) - 1 : ~0ull;
+}
+
 static void layouts_deinit(struct layouts *layouts)
 {
 	hb_vec_deinit(&layouts->members);
 	hb_vec_deinit(&layouts->list);
 	hb_vec_deinit(&layouts->arrangements);
+	hb_vec_deinit(&layouts->large);
 	free(layouts->parts);
 }
 
@@ -68,8 +79,12 @@ static struct hb_error *list_layouts(struct layouts *layouts)
 	for (uint32_t id = 1; id < types->n; id++) {
 		const struct hb_type *type = &types->list[id];
 		/* Pseudo types stand for runtime structs that are in the list themselves. */
-		if (type->mask && type->size <= MAX_SIZE && type->size % 8 == 0 && !(type->addr >> 63))
+		if (!type->mask || type->size % 8 || type->addr >> 63)
+			continue;
+		if (type->size <= MAX_SIZE)
 			HB_VEC_PUSH(&layouts->members, id);
+		else if (layouts->typer->heap->arena_bits)
+			HB_VEC_PUSH(&layouts->large, id);
 	}
 	if (layouts->members.len)
 		qsort_r(layouts->members.data, layouts->members.len, sizeof(uint32_t), compare_members, (void *)types);
@@ -205,7 +220,7 @@ static bool candidate_agrees(struct layouts *layouts, const struct hb_claim *cla
 	struct hb_shape shape = *hb_typer_shape(typer, candidate);
 	if (!shape.size || !parts_agree(layouts, claim->addr, hb_typer_slot_size(typer, claim), candidate))
 		return false;
-	for (uint32_t k = 0; k < n; k++) {
+	for (uint32_t k = 0; k < n && k < MAX_ELEMENTS; k++) {
 		const uint8_t *value = object + k * shape.size;
 		if (!scalars_agree(typer->types, value, candidate) ||
 		    !hb_typer_value_agrees(typer, value, candidate, MAX_CHECKED))
@@ -239,12 +254,21 @@ static void look_up(struct layouts *layouts, uint64_t bits, uint64_t slot_size)
 	layouts->end = total > MAX_CANDIDATES ? layouts->first : layouts->arrangements.data + end;
 }
 
+static uint32_t element_of(const struct hb_types *types, uint32_t id)
+{
+	for (int depth = 0; depth < MAX_DEPTH && types->list[id].kind == HB_KIND_ARRAY; depth++)
+		id = types->list[id].elem;
+	return id;
+}
+
 /* Adds a candidate; a go.shape type counts only when no other type has its layout. */
 static bool consider(struct layouts *layouts, struct hb_claim *claim, uint32_t candidate, uint32_t n)
 {
 	struct hb_typer *typer = layouts->typer;
 	if (!candidate_agrees(layouts, claim, candidate, n))
 		return true;
+	if (claim->type && element_of(typer->types, claim->type) == element_of(typer->types, candidate))
+		return true; /* n values of T, or one [n]T */
 	bool shape = hb_typer_shape(typer, candidate)->generic_shape;
 	if (claim->type && shape)
 		return true;
@@ -284,6 +308,91 @@ static bool infer_object(struct layouts *layouts, struct hb_claim *claim, uint64
 	return true;
 }
 
+/* --- Objects above 512 bytes, up to 1.21 ---------------------------------------------------------------------------
+ *
+ * They have no header that tells the type (runtime/mbitmap.go, 1.22+), but bits in the arena's bitmap.
+ */
+
+struct large {
+	struct hb_claim claim;
+	uint64_t slot_size;
+	uint64_t window;       /* the first 64 words */
+	uint64_t last_pointer; /* word */
+	uint32_t tried;
+};
+
+static bool read_large(struct hb_typer *typer, struct large *large)
+{
+	struct hb_pointers pointers =
+	        hb_pointers_of(typer->heap, large->claim.kind, large->claim.word * 8, large->slot_size / 8, 0);
+	large->window = hb_pointers_window(&pointers, 0);
+	for (uint64_t at = (pointers.nwords - 1) & ~63ull;; at -= 64) {
+		uint64_t window = hb_pointers_window(&pointers, at);
+		if (window) {
+			large->last_pointer = at + 63 - (uint64_t)__builtin_clzll(window);
+			return true;
+		}
+		if (!at)
+			return false;
+	}
+}
+
+/* As many values of the type as the last pointer asks for: may they be all of the object? */
+static bool fills(struct hb_typer *typer, const struct large *large, uint32_t type, uint64_t *ret_n)
+{
+	const struct hb_type *t = &typer->types->list[type];
+	*ret_n = large->last_pointer / (t->size / 8) + 1;
+	if (*ret_n * t->size > large->slot_size || ((large->window ^ t->mask[0]) & low_words(t->size / 8)))
+		return false;
+	return hb_typer_is_all(typer, large->claim.addr, type, *ret_n);
+}
+
+static bool consider_large(struct layouts *layouts, struct large *large, uint32_t candidate, uint64_t n)
+{
+	return ++large->tried <= MAX_CANDIDATES && n <= UINT32_MAX &&
+	       consider(layouts, &large->claim, candidate, (uint32_t)n);
+}
+
+/* Sets the claim's type to the only one that is possible; false when there is none or there are several. */
+static bool only_large_type(struct layouts *layouts, struct large *large)
+{
+	uint64_t n;
+	for (size_t i = 0; i < layouts->large.len; i++)
+		if (fills(layouts->typer, large, layouts->large.data[i], &n) &&
+		    !consider_large(layouts, large, layouts->large.data[i], n))
+			return false;
+	for (size_t i = 0; i < layouts->list.len; i++) {
+		const struct layout *layout = &layouts->list.data[i];
+		const uint32_t *members = layouts->members.data + layout->first;
+		if (!fills(layouts->typer, large, members[0], &n))
+			continue;
+		for (uint32_t k = 0; k < layout->n; k++)
+			if (!consider_large(layouts, large, members[k], n))
+				return false;
+	}
+	return large->claim.type != 0;
+}
+
+static bool infer_large(struct layouts *layouts, const struct hb_claim *claim, uint64_t slot_size)
+{
+	struct large large = {.claim = *claim, .slot_size = slot_size};
+	if (!read_large(layouts->typer, &large))
+		return false;
+	uint32_t *misses = &layouts->misses[(large.window ^ slot_size) * 0x9e3779b97f4a7c15u >> (64 - MISSES_LOG2)];
+	if (*misses >= ENOUGH_MISSES)
+		return false;
+	if (!only_large_type(layouts, &large)) {
+		++*misses;
+		return false;
+	}
+	*misses = 0;
+	hb_typer_accept(layouts->typer, &large.claim, 0);
+	return true;
+}
+
+/* --- All objects ---------------------------------------------------------------------------------------------------
+ */
+
 static uint64_t infer_span(struct layouts *layouts, const struct hb_span *span)
 {
 	struct hb_typer *typer = layouts->typer;
@@ -301,7 +410,8 @@ static uint64_t infer_span(struct layouts *layouts, const struct hb_span *span)
 		        .word = (at + k * span->elem_size) / 8,
 		        .source = HB_CLAIM_LAYOUT,
 		};
-		found += infer_object(layouts, &claim, span->elem_size);
+		found += span->kind == HB_SPAN_BITS ? infer_object(layouts, &claim, span->elem_size)
+		                                    : infer_large(layouts, &claim, span->elem_size);
 	}
 	return found;
 }
@@ -317,7 +427,7 @@ struct hb_error *hb_typer_infer_layouts(struct hb_typer *typer, uint64_t *ret)
 		const struct hb_span *span = &typer->heap->spans[i];
 		if (i % 1024 == 0 && hb_interrupted())
 			return hb_interrupted_error();
-		if (span->kind != HB_SPAN_BITS || span->elem_size < MIN_OBJECT)
+		if ((span->kind != HB_SPAN_BITS && span->kind != HB_SPAN_ARENA_BITS) || span->elem_size < MIN_OBJECT)
 			continue;
 		*ret += infer_span(&layouts, span);
 		TRY(hb_typer_drain(typer));

@@ -63,7 +63,8 @@ static struct hb_error *collect(struct hb_typer *typer, struct part **ret, size_
 		const struct hb_partial *partial = &typer->partials[i];
 		struct hb_target_slot found = hb_scan_find(&typer->scan, partial->addr);
 		uint64_t at;
-		if (!partial->addr || found.kind != HB_SPAN_BITS || !is_open(typer, found.slot) ||
+		bool has_bits = found.kind == HB_SPAN_BITS || found.kind == HB_SPAN_ARENA_BITS;
+		if (!partial->addr || !has_bits || !is_open(typer, found.slot) ||
 		    !hb_heap_page(typer->heap, partial->addr, &at))
 			continue;
 		struct part part = {found.slot, partial->type, partial->addr, at - found.word * 8, partial->n};
