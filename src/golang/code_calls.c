@@ -2,6 +2,7 @@
 #include "golang/func_name.h"
 #include "golang/type_descriptor.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* --- Runtime functions, by name --------------------------------------------------------------------------------- */
@@ -154,9 +155,53 @@ static bool has_prefix(struct hb_span span, const char *prefix)
 	return span.len >= len && !memcmp(span.text, prefix, len);
 }
 
+/* Of a type that is written so: "interface {}", "[]int", "string". 0: cannot be told. */
+static uint8_t kind_of_literal(struct hb_span text)
+{
+	static const struct {
+		const char *prefix;
+		uint8_t kind;
+	} kinds[] = {
+	        {"struct {", HB_KIND_STRUCT}, {"interface {", HB_KIND_INTERFACE},
+	        {"map[", HB_KIND_MAP},        {"[]", HB_KIND_SLICE},
+	        {"func(", HB_KIND_FUNC},      {"chan ", HB_KIND_CHAN},
+	        {"string", HB_KIND_STRING},   {"bool", HB_KIND_BOOL},
+	        {"int", HB_KIND_INT},         {"int64", HB_KIND_INT64},
+	        {"int32", HB_KIND_INT32},     {"uint64", HB_KIND_UINT64},
+	        {"uint32", HB_KIND_UINT32},   {"uint8", HB_KIND_UINT8},
+	        {"float64", HB_KIND_FLOAT64},
+	};
+	for (size_t i = 0; i < hb_countof(kinds); i++) {
+		bool whole = kinds[i].kind < HB_KIND_ARRAY || kinds[i].kind == HB_KIND_STRING;
+		if (has_prefix(text, kinds[i].prefix) && (!whole || text.len == strlen(kinds[i].prefix)))
+			return kinds[i].kind;
+	}
+	return 0;
+}
+
+/* Could the type that is called "net/netip.Addr" have a shape of this kind? */
+static bool named_may_be(const struct hb_types *types, struct hb_span argument, uint8_t kind)
+{
+	char name[512], path[512];
+	struct hb_func_name parts;
+	if (!kind || argument.len >= sizeof(name))
+		return true;
+	memcpy(name, argument.text, argument.len);
+	name[argument.len] = 0;
+	hb_func_name_parse(name, &parts);
+	if (!parts.package.len || parts.package.len + 1 >= argument.len)
+		return true;
+	hb_func_name_unescape(parts.package, path, sizeof(path));
+	const char *last = strrchr(path, '/');
+	char text[512];
+	int len = snprintf(text, sizeof(text), "%s%s", last ? last + 1 : path, name + parts.package.len);
+	uint32_t id = len > 0 && (size_t)len < sizeof(text) ? hb_types_by_name(types, text, path) : 0;
+	return !id || types->list[id].kind == kind;
+}
+
 /* Could a type argument have been compiled as this shape? cmd/compile/internal/noder/reader.go, shapify: pointers
  * become *uint8, other types their underlying type. Says yes when it cannot tell. */
-static bool argument_may_have_shape(struct hb_span argument, struct hb_span shape)
+static bool argument_may_have_shape(const struct hb_types *types, struct hb_span argument, struct hb_span shape)
 {
 	static const char prefix[] = "go.shape.";
 	if (!has_prefix(shape, prefix))
@@ -169,16 +214,16 @@ static bool argument_may_have_shape(struct hb_span argument, struct hb_span shap
 	bool qualified = memchr(argument.text, '.', argument.len) && !memchr(argument.text, ' ', argument.len);
 	bool composite = argument.len && (argument.text[0] == '[' || has_prefix(argument, "map["));
 	if (qualified && !composite)
-		return true; /* a named type, whose underlying type is not looked up */
+		return named_may_be(types, argument, kind_of_literal(shape)); /* the underlying type is the shape */
 	if (qualified)
 		return shape.len && shape.text[0] == argument.text[0];
 	return shape.len == argument.len && !memcmp(shape.text, argument.text, shape.len);
 }
 
-static bool arguments_may_have_shapes(struct hb_span arguments, struct hb_span shapes)
+static bool arguments_may_have_shapes(const struct hb_types *types, struct hb_span arguments, struct hb_span shapes)
 {
 	while (arguments.len && shapes.len)
-		if (!argument_may_have_shape(next_argument(&arguments), next_argument(&shapes)))
+		if (!argument_may_have_shape(types, next_argument(&arguments), next_argument(&shapes)))
 			return false;
 	return !arguments.len && !shapes.len;
 }
@@ -203,7 +248,8 @@ static uint32_t receiver_type(const struct receivers *receivers, const struct hb
 		    strcmp(type->pkg_path, path))
 			continue;
 		/* Types of that shape, not the shape itself. */
-		if (has_prefix(arguments, "go.shape.") || !arguments_may_have_shapes(arguments, name->arguments))
+		if (has_prefix(arguments, "go.shape.") ||
+		    !arguments_may_have_shapes(receivers->types, arguments, name->arguments))
 			continue;
 		if (found)
 			return 0;

@@ -325,6 +325,43 @@ static bool is_generic_shape(struct hb_typer *typer, uint32_t type)
 	return hb_typer_shape(typer, type)->generic_shape;
 }
 
+/* Do the types differ in their names only, so that pointers to them can be converted to each other? */
+static bool same_underlying(const struct hb_types *types, uint32_t one, uint32_t other)
+{
+	const struct hb_type *a = &types->list[one], *b = &types->list[other];
+	if (a->addr >> 63 || b->addr >> 63) /* pseudo types have no fields to compare */
+		return false;
+	if (a->kind != b->kind || a->size != b->size || a->elem != b->elem || a->key != b->key ||
+	    a->nfields != b->nfields)
+		return false;
+	for (uint32_t i = 0; i < a->nfields; i++) {
+		const struct hb_field *x = &types->fields[a->first_field + i], *y = &types->fields[b->first_field + i];
+		if (x->type != y->type || x->offset != y->offset || strcmp(x->name, y->name))
+			return false;
+	}
+	return true;
+}
+
+/* In how many fields pointers to a type are declared. */
+static uint32_t declared_uses(const struct hb_types *types, uint32_t type)
+{
+	uint32_t pointer = types->list[type].ptr_to, n = 0;
+	for (uint32_t i = 0; pointer && i < types->nfields; i++)
+		n += types->fields[i].type == pointer;
+	return n;
+}
+
+/* `type idler ClientConn` and (*idler)(cc), `type stringValue string` and (*stringValue)(p): what was allocated is rather
+ * the predeclared type, or the one that more fields point to. */
+static enum verdict decide_by_use(const struct hb_types *types, uint32_t has, uint32_t other)
+{
+	bool has_package = types->list[has].pkg_path[0], other_has_package = types->list[other].pkg_path[0];
+	if (has_package != other_has_package)
+		return has_package ? REPLACE : KEEP;
+	uint32_t uses = declared_uses(types, has), other_uses = declared_uses(types, other);
+	return uses == other_uses ? CONFLICT : uses < other_uses ? REPLACE : KEEP;
+}
+
 /* Both fit the whole object. The outer one of two is what was allocated; a go.shape type stands for another one. */
 static enum verdict decide(struct hb_typer *typer, uint32_t has, uint32_t other)
 {
@@ -344,6 +381,8 @@ static enum verdict decide(struct hb_typer *typer, uint32_t has, uint32_t other)
 		return KEEP;
 	if (has_kind == HB_KIND_UINT8)
 		return REPLACE;
+	if (same_underlying(types, has, other))
+		return decide_by_use(types, has, other);
 	return CONFLICT;
 }
 
