@@ -7,8 +7,12 @@
 
 #include <string.h>
 
-struct known { /* a piece whose type tells its size */
-	uint64_t addr, size;
+/* Pieces whose type tells their size: one, or n of a type side by side that one function refers to. Those may be variables
+ * that init sets, or the elements of an array: as one witness they do not outvote others. */
+struct known {
+	uint64_t addr, size, n;
+	uint64_t type;
+	uint32_t user; /* ftab index, UINT32_MAX: several */
 };
 struct layout {
 	struct hb_naming *naming;
@@ -92,6 +96,23 @@ static bool is_repeated_part(const struct hb_naming *naming, size_t at)
 	return false;
 }
 
+/* The one function that refers to these bytes; UINT32_MAX when there are several or none. */
+static uint32_t only_user(const struct hb_naming *naming, uint64_t addr, uint64_t size)
+{
+	size_t first, last;
+	hb_naming_refs(naming, addr, addr + size, &first, &last);
+	for (size_t i = first; i < last; i++)
+		if (naming->facts->refs.data[i].func != naming->facts->refs.data[first].func)
+			return UINT32_MAX;
+	return first < last ? naming->facts->refs.data[first].func : UINT32_MAX;
+}
+
+static bool continues(const struct known *run, const struct known *next)
+{
+	return run->addr + run->n * run->size == next->addr && run->type == next->type && run->user == next->user &&
+	       run->user != UINT32_MAX;
+}
+
 static struct hb_error *collect_known(struct layout *layout, uint64_t start, uint64_t end)
 {
 	const struct hb_naming *naming = layout->naming;
@@ -103,7 +124,11 @@ static struct hb_error *collect_known(struct layout *layout, uint64_t start, uin
 		if (!id || piece->addr < start || piece->addr >= end || !is_aligned(naming, piece) ||
 		    is_repeated_part(naming, i) || is_runtime_part(naming, piece->addr))
 			continue;
-		HB_VEC_PUSH(&layout->known, (struct known){piece->addr, size});
+		struct known known = {piece->addr, size, 1, piece->type, only_user(naming, piece->addr, size)};
+		if (layout->known.len && continues(&layout->known.data[layout->known.len - 1], &known))
+			layout->known.data[layout->known.len - 1].n++;
+		else
+			HB_VEC_PUSH(&layout->known, known);
 	}
 	return drop_contradictions(layout);
 }
@@ -117,8 +142,8 @@ static bool locate(const struct layout *layout, uint64_t addr, uint64_t *start, 
 	const struct known *list = layout->known.data;
 	size_t low = hb_partition_point(layout->known.len, i, list[i].addr <= addr);
 	/* list[low − 1] begins at or below addr, list[low] above. */
-	if (low && addr - list[low - 1].addr < list[low - 1].size) {
-		*start = list[low - 1].addr;
+	if (low && addr - list[low - 1].addr < list[low - 1].size * list[low - 1].n) {
+		*start = addr - (addr - list[low - 1].addr) % list[low - 1].size;
 		*most = list[low - 1].size;
 		return true;
 	}
