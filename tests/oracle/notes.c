@@ -81,7 +81,9 @@ static enum note_outcome compare(const struct hb_typing *typing, uint32_t slot, 
 	if (type == noted || bytes)
 		return NOTE_SAME;
 	const struct hb_type *a = &types->list[type], *b = &types->list[noted];
-	if (same_layout(a, b) && (strstr(b->name, "go.shape.") || strstr(b->name, "InterfacePtr")))
+	/* reflect/value.go MakeSlice makes the header of any slice as an unsafeheader.Slice. */
+	bool box = strstr(b->name, "InterfacePtr") || !strcmp(b->name, "unsafeheader.Slice");
+	if (same_layout(a, b) && (strstr(b->name, "go.shape.") || box))
 		return NOTE_SAME_SHAPE;
 	if (begins_with(types, type, noted) || begins_with(types, noted, type))
 		return NOTE_PART;

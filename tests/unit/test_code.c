@@ -1,7 +1,7 @@
 /* Register tracking on machine code that is written here, byte by byte: what is learned, and what must not be.
  *
  * Encodings are the Intel manual's. The program below has its text at TEXT, four functions that only their names tell
- * (newobject, growslice, gcWriteBarrier, panicIndex), globals at DATA and type descriptors at TYPES.
+ * (newobject, growslice, gcWriteBarrier, panicIndex …), two that tests fill, globals at DATA and type descriptors at TYPES.
  */
 #include "golang/code_track.h"
 
@@ -23,6 +23,10 @@ enum {
 	PANIC = 0x1030,
 	MAP = 0x1040,
 	STORE_POINTER = 0x1050,
+	GROW_OLD = 0x1060,
+	SMALL_MAP = 0x1070,
+	BUILD = 0x1100, /* two functions that tests fill */
+	WRAP = 0x1200,
 	TEXT_SIZE = 0x2000,
 	T1 = TYPES + 0x100, /* types, globals */
 	T2 = TYPES + 0x200,
@@ -33,7 +37,7 @@ enum {
 struct program {
 	uint8_t bytes[TEXT_SIZE];
 	uint32_t at;
-	struct hb_code_func list[8];
+	struct hb_code_func list[11];
 	struct hb_code_funcs funcs;
 	struct hb_code_view view;
 	struct hb_x86_decoder *decoder;
@@ -51,6 +55,10 @@ static int setup(void **state)
 	        {PANIC, PANIC + 16, 4, 0, HB_CALL_PANIC, true},
 	        {MAP, MAP + 16, 5, 0, HB_CALL_MAP, true},
 	        {STORE_POINTER, STORE_POINTER + 16, 6, 0, HB_CALL_ATOMIC, false},
+	        {GROW_OLD, GROW_OLD + 16, 7, 0, HB_CALL_GROW_OLD, true},
+	        {SMALL_MAP, SMALL_MAP + 16, 8, 0, HB_CALL_SMALL_MAP, true},
+	        {BUILD, BUILD + 0x100, 9, 0, HB_CALL_OTHER, false},
+	        {WRAP, WRAP + 0x100, 10, 0, HB_CALL_OTHER, false},
 	};
 	assert_non_null(p);
 	memset(p->bytes, 0xcc, sizeof(p->bytes));
@@ -85,7 +93,7 @@ static int teardown(void **state)
 
 static void emit(struct program *p, size_t n, const uint8_t *bytes)
 {
-	assert_true(p->at + n <= NEW);
+	assert_true(p->at + n <= TEXT_SIZE);
 	memcpy(p->bytes + p->at, bytes, n);
 	p->at += (uint32_t)n;
 }
@@ -320,6 +328,169 @@ static void test_slices_maps_and_closures(void **state)
 	assert_int_equal(p->sink.closures.data[0].type, T1);
 }
 
+/* runtime/slice.go growslice up to 1.19: the type comes first. */
+static void test_old_growslice(void **state)
+{
+	struct program *p = *state;
+	lea(p, HB_X86_RAX, T1);
+	load(p, HB_X86_RBX, G2);
+	call(p, GROW_OLD);
+	store(p, G1, HB_X86_RAX);
+	ret(p);
+	track(p);
+	assert_int_equal(p->sink.votes.len, 2);
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(p->sink.votes.data[i].data, i ? G1 : G2);
+		assert_int_equal(p->sink.votes.data[i].type, T1);
+		assert_int_equal(p->sink.votes.data[i].shape, HB_CODE_SLICE_OF);
+	}
+}
+
+/* makemap_small takes no type: what is done with the map tells, before or after it is stored. */
+static void test_small_map(void **state)
+{
+	struct program *p = *state;
+	call(p, SMALL_MAP);
+	EMIT(p, 0x48, 0x89, 0x44, 0x24, 0x18); /* mov rax, 0x18(rsp) */
+	EMIT(p, 0x48, 0x89, 0xc3);             /* mov rax, rbx */
+	lea(p, HB_X86_RAX, T1);
+	call(p, MAP);
+	EMIT(p, 0x48, 0x8b, 0x44, 0x24, 0x18); /* mov 0x18(rsp), rax */
+	store(p, G1, HB_X86_RAX);
+	ret(p);
+	assert_vote(p, G1, T1, HB_CODE_MAP);
+}
+
+static void test_small_map_that_is_stored_first(void **state)
+{
+	struct program *p = *state;
+	call(p, SMALL_MAP);
+	store(p, G1, HB_X86_RAX);
+	EMIT(p, 0x48, 0x89, 0xc3); /* mov rax, rbx */
+	lea(p, HB_X86_RAX, T1);
+	call(p, MAP);
+	ret(p);
+	assert_vote(p, G1, T1, HB_CODE_MAP);
+}
+
+/* Two maps are not one. */
+static void test_another_small_map(void **state)
+{
+	struct program *p = *state;
+	call(p, SMALL_MAP);
+	EMIT(p, 0x48, 0x89, 0x44, 0x24, 0x18); /* mov rax, 0x18(rsp) */
+	call(p, SMALL_MAP);
+	EMIT(p, 0x48, 0x89, 0xc3); /* mov rax, rbx */
+	lea(p, HB_X86_RAX, T1);
+	call(p, MAP);
+	EMIT(p, 0x48, 0x8b, 0x44, 0x24, 0x18); /* mov 0x18(rsp), rax */
+	store(p, G1, HB_X86_RAX);
+	ret(p);
+	assert_no_vote(p);
+}
+
+/* The caller's code, then what votes follow from the functions whose results it stores. */
+static void follow_results(struct program *p)
+{
+	track(p);
+	assert_int_equal(p->sink.votes.len, 0);
+	assert_int_equal(p->sink.results.len, 1);
+	struct hb_error *err = hb_code_follow_results(&p->view, p->sink.results.data, p->sink.results.len, &p->sink);
+	assert_null(err);
+}
+
+static void store_result(struct program *p, uint32_t function)
+{
+	call(p, function);
+	store(p, G1, HB_X86_RAX);
+	ret(p);
+}
+
+static void test_result_of_a_function(void **state)
+{
+	struct program *p = *state;
+	store_result(p, BUILD);
+	p->at = BUILD;
+	new_object(p, T1);
+	ret(p);
+	follow_results(p);
+	assert_int_equal(p->sink.votes.len, 1);
+	assert_int_equal(p->sink.votes.data[0].data, G1);
+	assert_int_equal(p->sink.votes.data[0].type, T1);
+	assert_int_equal(p->sink.votes.data[0].shape, HB_CODE_POINTER_TO);
+}
+
+static void test_result_of_a_result(void **state)
+{
+	struct program *p = *state;
+	store_result(p, WRAP);
+	p->at = WRAP;
+	call(p, BUILD);
+	ret(p);
+	p->at = BUILD;
+	new_object(p, T1);
+	ret(p);
+	follow_results(p);
+	assert_int_equal(p->sink.votes.len, 1);
+	assert_int_equal(p->sink.votes.data[0].type, T1);
+}
+
+/* for … { s = append(s, …) }; return s: what returns comes from the end of the loop, by its head. */
+static void test_result_of_a_loop(void **state)
+{
+	struct program *p = *state;
+	store_result(p, BUILD);
+	p->at = BUILD;
+	EMIT(p, 0x31, 0xc0);       /* xor eax, eax */
+	EMIT(p, 0x48, 0x85, 0xdb); /* head: test rbx, rbx */
+	EMIT(p, 0x74, 0x0e);       /* je out */
+	lea(p, HB_X86_RSI, T1);
+	call(p, GROW);
+	EMIT(p, 0xeb, 0xed); /* jmp head */
+	ret(p);              /* out */
+	follow_results(p);
+	assert_int_equal(p->sink.votes.len, 1);
+	assert_int_equal(p->sink.votes.data[0].type, T1);
+	assert_int_equal(p->sink.votes.data[0].shape, HB_CODE_SLICE_OF);
+}
+
+/* Functions that return each other's results, and one that returns two things. */
+static void test_results_that_tell_nothing(void **state)
+{
+	struct program *p = *state;
+	store_result(p, WRAP);
+	p->at = WRAP;
+	call(p, BUILD);
+	ret(p);
+	p->at = BUILD;
+	call(p, WRAP);
+	ret(p);
+	follow_results(p);
+	assert_int_equal(p->sink.votes.len, 0);
+	p->at = BUILD;
+	EMIT(p, 0x75, 0x0d); /* jne to the second */
+	new_object(p, T1);
+	ret(p);
+	new_object(p, T2);
+	ret(p);
+	struct hb_error *err = hb_code_follow_results(&p->view, p->sink.results.data, p->sink.results.len, &p->sink);
+	assert_null(err);
+	assert_int_equal(p->sink.votes.len, 0);
+}
+
+static void test_the_receiver_of_a_method(void **state)
+{
+	struct program *p = *state;
+	struct hb_type list[2] = {{0}, {.addr = T1}};
+	struct hb_types types = {.list = list, .n = 2};
+	p->view.types = &types;
+	p->list[0].kind = HB_CALL_POINTER_METHOD;
+	p->list[0].type = 1;
+	store(p, G1, HB_X86_RAX);
+	ret(p);
+	assert_vote(p, G1, T1, HB_CODE_POINTER_TO);
+}
+
 static void test_parts_of_a_variable(void **state)
 {
 	struct program *p = *state;
@@ -376,12 +547,15 @@ static void test_random_bytes(void **state)
 			memcpy(p->bytes + i, &rel, 4);
 		}
 		p->sink.refs.len = p->sink.votes.len = p->sink.closures.len = 0;
+		p->sink.results.len = p->sink.returns.len = 0;
+		p->sink.wants_returns = round % 2; /* loops are taken twice then */
 		p->list[0].end = 1 + next_random(&seed) % NEW;
 		p->list[0].start = next_random(&seed) % p->list[0].end;
 		uint64_t before = p->sink.instructions + p->sink.undecodable;
 		track(p);
 		uint64_t steps = p->sink.instructions + p->sink.undecodable - before;
-		assert_true(steps <= p->list[0].end - p->list[0].start);
+		assert_true(steps <= (p->list[0].end - p->list[0].start) * (1 + (uint64_t)round % 2));
+		assert_null(hb_code_follow_results(&p->view, p->sink.results.data, p->sink.results.len, &p->sink));
 		for (size_t i = 0; i < p->sink.refs.len; i++)
 			assert_in_range(p->sink.refs.data[i].data, DATA, DATA + 0xfff);
 		for (size_t i = 0; i < p->sink.votes.len; i++) {
@@ -419,6 +593,15 @@ int main(void)
 	        cmocka_unit_test_setup_teardown(test_what_follows_a_panic_is_another_path, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_a_branch_takes_its_state_along, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_slices_maps_and_closures, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_old_growslice, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_small_map, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_small_map_that_is_stored_first, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_another_small_map, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_result_of_a_function, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_result_of_a_result, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_result_of_a_loop, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_results_that_tell_nothing, setup, teardown),
+	        cmocka_unit_test_setup_teardown(test_the_receiver_of_a_method, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_parts_of_a_variable, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_a_number_is_no_address, setup, teardown),
 	        cmocka_unit_test_setup_teardown(test_random_bytes, setup, teardown),
