@@ -3,7 +3,7 @@
 PREFIX ?= /usr/local
 DESTDIR ?=
 
-.PHONY: build test lint format bench fuzz layouts install clean
+.PHONY: build test lint format bench coverage fuzz layouts install clean
 
 build:
 	scripts/install-dependencies.sh build
@@ -20,6 +20,12 @@ format:
 
 bench: build
 	tests/bench/run.sh
+
+# make coverage [SERVERS=caddy/1.21.13]: how much of real servers is typed and named; builds 30 of them the first time.
+coverage:
+	scripts/install-dependencies.sh build go test
+	scripts/build.sh build-test/gcc -Dwerror=true -Dchecks=true
+	HELDBY=$(CURDIR)/build-test/gcc/heldby tests/oracle/coverage.py $(SERVERS)
 
 fuzz:
 	tests/fuzz/run.sh

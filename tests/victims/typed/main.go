@@ -610,7 +610,30 @@ var (
 		n    int
 		list []*inGlobalStruct
 	}
+	globalTree   *inTree
+	globalResult []*inResult
 )
+
+type inTree struct{ left, right *inTree }
+type inResult struct{ p *inResult }
+
+// What the variables are is said only where their values are made.
+//
+//go:noinline
+func buildTree(depth int) *inTree {
+	if depth == 0 {
+		return nil
+	}
+	return &inTree{buildTree(depth - 1), buildTree(depth - 1)}
+}
+
+//go:noinline
+func buildResult(n int) (list []*inResult) {
+	for len(list) < n {
+		list = append(list, &inResult{})
+	}
+	return list
+}
 
 //go:noinline
 func globals() {
@@ -623,7 +646,10 @@ func globals() {
 		globalSlice = append(globalSlice, &inGlobalSlice{})
 		globalStruct.list = append(globalStruct.list, &inGlobalStruct{})
 	}
+	globalTree, globalResult = buildTree(5), buildResult(13)
 	symbols(10, "main.inGlobal")
+	want(31, "main.inTree")
+	want(13, "main.inResult")
 	want(11, "main.inGlobalMap")
 	want(11, "main.inGlobalSlice")
 	want(11, "main.inGlobalStruct")
@@ -631,7 +657,7 @@ func globals() {
 
 //go:noinline
 func keepGlobals() string {
-	return fmt.Sprint(globalPointer != nil, len(globalMap), len(globalSlice), len(globalStruct.list))
+	return fmt.Sprint(globalTree != nil, len(globalResult), globalPointer != nil, len(globalMap), len(globalSlice), len(globalStruct.list))
 }
 
 // --- reflect
