@@ -550,6 +550,9 @@ func library() {
 	}
 	hold(m)
 	want(500, "main.inSyncMap")
+	if _, old := reflect.TypeOf(m).Elem().FieldByName("dirty"); old { // up to Go 1.23 each value is in a box
+		least(500, "interface {}")
+	}
 	l := list.New()
 	for i := 0; i < 31; i++ {
 		l.PushBack(&inList{})
@@ -585,14 +588,19 @@ func timers() {
 	}
 	hold(ts)
 	hold(time.NewTicker(time.Hour))
+	for i := 0; i < 20; i++ { // only the runtime holds these, by what is inside of them
+		time.AfterFunc(time.Hour, func() { atomic.AddInt64(&counter, 1) })
+	}
 	// Since Go 1.23 a Timer is the head of one of the runtime's own.
 	if _, wrapped := reflect.TypeOf(time.Timer{}).FieldByName("initTimer"); wrapped {
-		want(83, "runtime.timeTimer")
+		want(103, "runtime.timeTimer")
+		want(42, "chan time.Time")
 	} else {
-		want(82, "time.Timer")
-		want(1, "time.Ticker")
+		time.NewTicker(time.Hour)
+		want(102, "time.Timer")
+		want(2, "time.Ticker")
+		want(43, "chan time.Time")
 	}
-	want(42, "chan time.Time")
 }
 
 // --- globals
