@@ -100,7 +100,15 @@ struct hb_error *hb_naming_cut(struct hb_naming *naming)
 
 /* --- Whose it is ------------------------------------------------------------------------------------------------ */
 
-enum { MAX_FUNCTIONS = 32, MAX_PACKAGES = 32, MAX_INLINED = 16, SHORT_NAME = 160 };
+enum { MAX_FUNCTIONS = 32, MAX_PACKAGES = 32, MAX_INLINED = 16, SHORT_NAME = 160, MEMORY = 16 };
+
+/* Where a function that was inlined at a reference has a body of its own, that says whether the address that the
+ * reference takes is the function's, or its caller's, who hands it over: then its own body does not know it. */
+enum taken { TAKEN_BY_IT, TAKEN_BY_CALLER, TAKEN_BY_EITHER };
+struct verdict {
+	const char *function;
+	enum taken taken;
+};
 
 struct user { /* a function whose source, or a closure in it, refers to the piece */
 	const char *symbol;
@@ -123,6 +131,9 @@ struct users {
 	struct candidate candidates[MAX_PACKAGES];
 	unsigned ncandidates;
 	bool runtime_only;
+	struct verdict
+	        verdicts[MEMORY]; /* on inlined functions, the last ones: a piece may have thousands of references */
+	unsigned nverdicts;
 };
 
 static struct candidate *candidate(struct users *users, uint32_t package)
@@ -189,12 +200,8 @@ static struct hb_error *list_bodies(struct hb_naming *naming)
 	return NULL;
 }
 
-/* Where the function that was inlined at a reference has a body of its own, that says whether the address that the
- * reference takes is the function's, or its caller's, who hands it over: then its own body does not know it. */
-enum taken { TAKEN_BY_IT, TAKEN_BY_CALLER, TAKEN_BY_EITHER };
-
-static struct hb_error *who_takes(struct hb_naming *naming, const char *function, size_t first, size_t last,
-                                  enum taken *ret)
+static struct hb_error *read_bodies(struct hb_naming *naming, const char *function, size_t first, size_t last,
+                                    enum taken *ret)
 {
 	if (!naming->bodies.len)
 		TRY(list_bodies(naming));
@@ -217,15 +224,29 @@ struct reference {
 	size_t first, last;
 };
 
+static struct hb_error *who_takes(struct hb_naming *naming, const struct reference *reference, const char *function,
+                                  struct users *users, enum taken *ret)
+{
+	for (unsigned i = 0; i < users->nverdicts && i < MEMORY; i++)
+		if (users->verdicts[i].function == function) {
+			*ret = users->verdicts[i].taken;
+			return NULL;
+		}
+	TRY(read_bodies(naming, function, reference->first, reference->last, ret));
+	users->verdicts[users->nverdicts++ % MEMORY] = (struct verdict){function, *ret};
+	return NULL;
+}
+
 /* Is the function, inlined into others, the direct user, or was it handed the address? An inlined method with a pointer
  * receiver and a generic function may have been; of others their own bodies tell. *doubtful: it cannot be told. */
 static struct hb_error *was_handed(struct hb_naming *naming, const struct reference *reference, const char *function,
-                                   const struct hb_func_name *name, uint32_t package, bool *ret, bool *doubtful)
+                                   const struct hb_func_name *name, uint32_t package, struct users *users, bool *ret,
+                                   bool *doubtful)
 {
 	enum taken taken = TAKEN_BY_IT;
 	*ret = name->pointer_receiver || name->is_generic || is_transparent(&naming->packages.list[package]);
 	if (!*ret && reference->ref->how == 'L')
-		TRY(who_takes(naming, function, reference->first, reference->last, &taken));
+		TRY(who_takes(naming, reference, function, users, &taken));
 	*ret |= taken != TAKEN_BY_IT;
 	*doubtful = taken == TAKEN_BY_EITHER;
 	return NULL;
@@ -249,7 +270,7 @@ static struct hb_error *add_ref(struct hb_naming *naming, const struct reference
 			return hb_error_nomem();
 		bool handed = false, doubtful = false;
 		if (i + 1 < n && id && !package)
-			TRY(was_handed(naming, reference, lines[i].function, &name, id, &handed, &doubtful));
+			TRY(was_handed(naming, reference, lines[i].function, &name, id, users, &handed, &doubtful));
 		struct candidate *maybe = doubtful ? candidate(users, id) : NULL;
 		if (maybe)
 			maybe->doubtful = true;

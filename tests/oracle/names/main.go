@@ -279,6 +279,7 @@ func readFacts() (list []global, holds []uint64, roots []root) {
 			}
 			if r, ok := readRoot(fields); ok {
 				roots = append(roots, r)
+				holds = append(holds, r.from...)
 			}
 			continue
 		}
