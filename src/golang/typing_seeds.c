@@ -4,6 +4,8 @@
 #include "base/progress.h"
 #include "golang/pclntab.h"
 
+#include <string.h>
+
 static struct hb_error *interrupted(uint32_t i)
 {
 	return i % 1024 == 0 && hb_interrupted() ? hb_interrupted_error() : NULL;
@@ -82,7 +84,8 @@ static void follow_vote(struct hb_typer *typer, const struct hb_code_vote *vote,
 		hb_typer_follow_word(typer, HB_STEP_POINTER, type, word);
 		break;
 	case HB_CODE_MAP:
-		if (typer->types->list[type].kind == HB_KIND_MAP)
+		/* Generic functions may use a map by its shape (1.18); it was made with the type in their dictionary. */
+		if (typer->types->list[type].kind == HB_KIND_MAP && !strstr(typer->types->list[type].name, "go.shape."))
 			hb_typer_follow_word(typer, HB_STEP_MAP, type, word);
 		break;
 	case HB_CODE_CHAN:
