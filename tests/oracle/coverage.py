@@ -27,6 +27,7 @@ ORACLES = pathlib.Path(HELDBY).parent / "tests/oracle"
 TYPED = {"DWARF": 98.0, "stripped": 96.0}  # % of the bytes of objects with pointers
 NAMED = 95.0  # % of the bytes that global variables retain; none may be charged to a wrong package
 WRONG = 0.1  # % of the bytes of objects with pointers that may have another type: docs/types.md says which do
+WORDS, TYPES = "packages of words that point into the heap", "types of variables that point into the heap"
 verbose = False
 
 
@@ -87,10 +88,12 @@ def measure_names(facts, twin):
     done = subprocess.run([names_tool(), *(["-v"] if verbose else []), twin], input=facts, stdout=subprocess.PIPE, text=True)
     match = re.search(r"^bytes of roots: (\d+) right .*?, (\d+) wrong .*?, (\d+) unknown of (\d+)", done.stdout, re.M)
     right, wrong, _, total = map(int, match.groups())
+    scores = {what: tuple(map(int, re.search(rf"^{what}: (\d+) right .*?, (\d+) wrong .*?, (\d+) unknown", done.stdout, re.M).groups()))
+              for what in (WORDS, TYPES)}
     others = sum(int(size) for size in re.findall(r"^other (\d+)", facts, re.M))
     shared = int(re.search(r"^shared (\d+)", facts, re.M)[1])
     return {"named": percent(right, total), "misnamed": wrong, "globals": total, "others": others, "shared": shared,
-            "list": re.findall(r"^(?:wrong|unknown) root .*", done.stdout, re.M)}
+            "scores": scores, "list": re.findall(r"^(?:wrong|unknown) root .*", done.stdout, re.M)}
 
 
 def show_details(facts, names):
@@ -118,7 +121,7 @@ def measure(name, go):
         row = measure_types(facts) | measure_names(facts, twin)
         rows[how] = row
         if verbose:
-            print(f"--- {name} Go {go} {how}: {row['typed']:.2f} % typed, {row['named']:.2f} % named", row | {"list": ""})
+            print(f"--- {name} Go {go} {how}: {row['typed']:.2f} % typed, {row['named']:.2f} % named", row | {"list": "", "scores": ""})
             show_details(facts, row)
     stripped.unlink()
     return rows
@@ -129,6 +132,14 @@ def table_row(name, version, go, rows):
     for how in TYPED:
         row = rows[how]
         cells += [f"{row['typed']:.2f}", f"{row['mistyped']}", f"{row['named']:.1f}", f"{row['misnamed']}"]
+    return "| " + " | ".join(cells) + " |"
+
+
+def names_row(name, version, go, row):
+    cells = [f"{name} {version}", go]
+    for what in WORDS, TYPES:
+        right, wrong, unknown = row["scores"][what]
+        cells += [f"{right + wrong + unknown:,}", f"{percent(right, right + wrong + unknown):.1f}", f"{wrong}"]
     return "| " + " | ".join(cells) + " |"
 
 
@@ -152,7 +163,7 @@ def main():
     columns = [f"{how}: {what}" for how in TYPED for what in ("typed %", "wrong B", "named %", "wrong B")]
     print("| server | Go | with pointers |", " | ".join(columns), "|")
     print("|---" * (3 + len(columns)) + "|", flush=True)
-    failed = []
+    failed, names = [], []
     for name, go in cases:
         try:
             rows = measure(name, go)
@@ -160,7 +171,11 @@ def main():
             failed.append(f"{name}/{go}: {error}")
             continue
         print(table_row(name, known[name, go], go, rows), flush=True)
+        names.append(names_row(name, known[name, go], go, rows["stripped"]))
         failed += [f"{name}/{go} {how}" for how in below(rows)]
+    print("\nstripped, by words of data and bss that point into the heap and by the variables that they are in:\n")
+    print("| server | Go | words | package right % | wrong | variables | type right % | wrong |")
+    print("|---|---|---|---|---|---|---|---|", *names, sep="\n")
     if failed:
         print("\nbelow what is aimed for:", *failed, sep="\n    ")
         sys.exit(1)
