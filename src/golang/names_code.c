@@ -245,10 +245,11 @@ static struct hb_error *was_handed(struct hb_naming *naming, const struct refere
 {
 	enum taken taken = TAKEN_BY_IT;
 	*ret = name->pointer_receiver || name->is_generic || is_transparent(&naming->packages.list[package]);
-	if (!*ret && reference->ref->how == 'L')
+	if (!*ret)
 		TRY(who_takes(naming, reference, function, users, &taken));
-	*ret |= taken != TAKEN_BY_IT;
-	*doubtful = taken == TAKEN_BY_EITHER;
+	/* What is loaded or stored in it without a body to compare with is rather its own. */
+	*doubtful = taken == TAKEN_BY_EITHER && reference->ref->how == 'L';
+	*ret |= taken == TAKEN_BY_CALLER || *doubtful;
 	return NULL;
 }
 

@@ -38,9 +38,13 @@ func main() {
 		n += wire.Walk(id)
 		registry.All[id] = &registry.Entry{Name: id, Prev: registry.Latest()}
 		cache.Exported[id] = nil
+		registry.Fill(id)
 		enqueue(i)
 	}
 	fmt.Println("ready", n+cache.Report()+len(pending), os.Getpid())
+	if wire.Function == nil {
+		return
+	}
 	var b [1]byte
 	os.Stdin.Read(b[:])
 	close(stopped)
