@@ -69,30 +69,34 @@ static bool is_runtime_part(const struct hb_naming *naming, uint64_t addr)
 	       !strncmp(func.name, "runtime.", 8);
 }
 
-static bool is_aligned(const struct hb_naming *naming, const struct hb_piece *piece)
+static bool is_aligned(const struct hb_naming *naming, uint64_t addr, uint64_t type)
 {
-	uint32_t id = hb_types_find(naming->types, piece->type);
-	return piece->addr % hb_naming_alignment(naming->types->list[id].size) == 0;
+	return addr % hb_naming_alignment(naming->types->list[hb_types_find(naming->types, type)].size) == 0;
+}
+
+/* Does the code say that a value of this type lies there, whatever else speaks against it? */
+static bool has_vote(const struct hb_naming *naming, uint64_t addr, uint64_t type)
+{
+	const struct hb_code_vote *votes = naming->facts ? naming->facts->votes.data : NULL;
+	size_t n = votes ? naming->facts->votes.len : 0;
+	size_t low = hb_partition_point(n, i, votes[i].data < addr || (votes[i].data == addr && votes[i].type < type));
+	for (; low < n && votes[low].data == addr && votes[low].type == type; low++)
+		if (votes[low].shape == HB_CODE_VALUE)
+			return true;
+	return false;
 }
 
 /* Values of one type, some of them where no variable of it can begin, are parts of something larger: a field of the elements
  * of an array. The next ones of that type are, too. */
 static bool is_repeated_part(const struct hb_naming *naming, size_t at)
 {
-	enum { REACH = 64 }; /* pieces */
+	enum { REACH = 32 }; /* pieces */
 	const struct hb_piece *list = naming->pieces.data;
-	for (size_t i = at; i-- > 0 && at - i < REACH;) {
-		if (list[i].type == list[at].type && !is_aligned(naming, &list[i]))
+	size_t end = hb_min(at + REACH, naming->pieces.len);
+	for (size_t i = at < REACH ? 0 : at - REACH; i < end; i++)
+		if (!is_aligned(naming, list[i].addr, list[at].type) &&
+		    (list[i].type == list[at].type || has_vote(naming, list[i].addr, list[at].type)))
 			return true;
-		if (list[i].type)
-			break;
-	}
-	for (size_t i = at + 1; i < naming->pieces.len && i - at < REACH; i++) {
-		if (list[i].type == list[at].type && !is_aligned(naming, &list[i]))
-			return true;
-		if (list[i].type)
-			break;
-	}
 	return false;
 }
 
@@ -121,7 +125,7 @@ static struct hb_error *collect_known(struct layout *layout, uint64_t start, uin
 		const struct hb_piece *piece = &naming->pieces.data[i];
 		uint32_t id = piece->type ? hb_types_find(naming->types, piece->type) : 0;
 		uint64_t size = naming->types->list[id].size;
-		if (!id || piece->addr < start || piece->addr >= end || !is_aligned(naming, piece) ||
+		if (!id || piece->addr < start || piece->addr >= end || !is_aligned(naming, piece->addr, piece->type) ||
 		    is_repeated_part(naming, i) || is_runtime_part(naming, piece->addr))
 			continue;
 		struct known known = {piece->addr, size, 1, piece->type, only_user(naming, piece->addr, size)};

@@ -4,7 +4,8 @@
  *   types pointerful|pointer-free OBJECTS BYTES OUTCOME     of reached objects, against the allocator's notes
  *   difference ADDR BYTES pointerful|pointer-free OUTCOME: what heldby says, allocated as what
  *   global …                                          as oracle-names prints them
- *   root RETAINED CERTAIN FROM FROM …<tab>NAME        a global root: where its pointers are, hexadecimal
+ *   root RETAINED CERTAIN FROM FROM …<tab>NAME        a global root: where its pointers are, hexadecimal; what it shares with
+ *                                                     others it does not retain
  *   other RETAINED NAME                               a root that is no global
  *   shared BYTES                                      what no single root holds
  */
@@ -52,7 +53,7 @@ static void print_roots(const struct hb_analysis *analysis)
 		uint64_t retained = graph->retained[hb_graph_root_number(i)];
 		bool is_global = node->kind == HB_ROOT_GLOBAL || (node->kind == HB_ROOT_RUNTIME && node->size);
 		edge = hb_roots_first_edge(roots, i);
-		if (node->parent != HB_ROOT_NONE || !retained)
+		if (node->parent != HB_ROOT_NONE)
 			continue;
 		held += retained;
 		if (!is_global) {
