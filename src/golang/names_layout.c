@@ -159,7 +159,10 @@ static bool locate(const struct layout *layout, uint64_t addr, uint64_t *start, 
 	if ((list[low].addr - list[low - 1].addr) % step)
 		return false;
 	*start = list[low - 1].addr + (addr - list[low - 1].addr) / step * step;
-	return addr - *start < *most;
+	/* What an initial value points to begins there; without a symbol it is aligned as its type asks for only. */
+	size_t first, last;
+	hb_naming_pointers(layout->naming, addr, addr + 1, &first, &last);
+	return addr == *start || (addr - *start < *most && first == last);
 }
 
 /* Appends a variable behind what there is; what lies between is nobody's. */
