@@ -413,6 +413,11 @@ void hb_typer_accept(struct hb_typer *typer, const struct hb_claim *claim, uint6
 	push_work(typer, typer->heap->memory + claim->word * 8 + offset, claim->type, claim->n);
 }
 
+void hb_typer_follow_contents(struct hb_typer *typer, const struct hb_claim *claim)
+{
+	push_work(typer, typer->heap->memory + claim->word * 8 + claim->offset, claim->type, claim->n);
+}
+
 /* Pointer-free memory has no bits to compare and its contents were not read: sizes alone decide. */
 static void settle_noscan(struct hb_typer *typer, struct hb_claim *claim, const struct hb_shape *shape, uint32_t has)
 {

@@ -210,6 +210,8 @@ void hb_typer_claim(struct hb_typer *typer, uint64_t addr, uint32_t type, uint64
 void hb_typer_settle_oldest(struct hb_typer *typer);
 /* Makes a type the slot's and puts its contents on the work list. offset: of the first value in the slot. */
 void hb_typer_accept(struct hb_typer *typer, const struct hb_claim *claim, uint64_t offset);
+/* Puts what a claim says of an object's contents on the work list, but does not give the object its type. */
+void hb_typer_follow_contents(struct hb_typer *typer, const struct hb_claim *claim);
 /* Bytes of the slot of a claim, its header included. */
 uint64_t hb_typer_slot_size(const struct hb_typer *typer, const struct hb_claim *claim);
 /* True when an allocation of that many bytes gets a slot of slot_size bytes. */

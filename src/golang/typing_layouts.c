@@ -42,6 +42,7 @@ struct layouts {
 	/* What was looked up last: objects of a span are often alike. */
 	uint64_t last_bits, last_size;
 	struct arrangement *first, *end;
+	bool several; /* of the object at hand: n values of T or an [n]T, which nothing tells apart */
 };
 
 /* A bit for each of the first n words. */
@@ -160,6 +161,13 @@ static struct hb_error *sort_parts(struct layouts *layouts)
 /* --- Does a candidate agree with what else is known? ---------------------------------------------------------------
  */
 
+static uint32_t element_of(const struct hb_types *types, uint32_t id)
+{
+	for (int depth = 0; depth < MAX_DEPTH && types->list[id].kind == HB_KIND_ARRAY; depth++)
+		id = types->list[id].elem;
+	return id;
+}
+
 /* True when a value of type inner lies at that offset of one of type outer. */
 static bool has_at(const struct hb_types *types, uint32_t outer, uint64_t offset, uint32_t inner)
 {
@@ -195,7 +203,10 @@ static bool parts_agree(const struct layouts *layouts, uint64_t addr, uint64_t s
 	size_t low = hb_partition_point(layouts->nparts, i, layouts->parts[i].addr < addr);
 	for (; low < layouts->nparts && layouts->parts[low].addr < addr + slot_size; low++) {
 		uint64_t offset = (layouts->parts[low].addr - addr) % types->list[candidate].size;
-		if (!has_at(types, candidate, offset, layouts->parts[low].type))
+		uint32_t part = layouts->parts[low].type;
+		/* (*[2]T)(slice): an array where the type has but its elements. */
+		if (!has_at(types, candidate, offset, part) &&
+		    !has_at(types, candidate, offset, element_of(types, part)))
 			return false;
 	}
 	return true;
@@ -254,22 +265,17 @@ static void look_up(struct layouts *layouts, uint64_t bits, uint64_t slot_size)
 	layouts->end = total > MAX_CANDIDATES ? layouts->first : layouts->arrangements.data + end;
 }
 
-static uint32_t element_of(const struct hb_types *types, uint32_t id)
-{
-	for (int depth = 0; depth < MAX_DEPTH && types->list[id].kind == HB_KIND_ARRAY; depth++)
-		id = types->list[id].elem;
-	return id;
-}
-
 /* Adds a candidate; a go.shape type counts only when no other type has its layout. */
 static bool consider(struct layouts *layouts, struct hb_claim *claim, uint32_t candidate, uint32_t n)
 {
 	struct hb_typer *typer = layouts->typer;
 	if (!candidate_agrees(layouts, claim, candidate, n))
 		return true;
-	if (claim->type && element_of(typer->types, claim->type) == element_of(typer->types, candidate))
-		return true; /* n values of T, or one [n]T */
 	bool shape = hb_typer_shape(typer, candidate)->generic_shape;
+	if (claim->type && element_of(typer->types, claim->type) == element_of(typer->types, candidate)) {
+		layouts->several = true;
+		return true;
+	}
 	if (claim->type && shape)
 		return true;
 	if (claim->type && !hb_typer_shape(typer, claim->type)->generic_shape)
@@ -277,12 +283,26 @@ static bool consider(struct layouts *layouts, struct hb_claim *claim, uint32_t c
 	claim->type = candidate;
 	claim->n = n;
 	claim->many = n > 1;
+	layouts->several = false;
 	return true;
+}
+
+/* Takes the type that is left over for the object's. When it is not known whether n values of T were allocated or arrays
+ * of T, the object stays untyped, but what is in it is known. */
+static bool accept_only(struct layouts *layouts, struct hb_claim *claim)
+{
+	if (!layouts->several) {
+		hb_typer_accept(layouts->typer, claim, 0);
+		return true;
+	}
+	hb_typer_follow_contents(layouts->typer, claim);
+	return false;
 }
 
 /* Sets the claim's type to the only one that is possible; false when there is none or there are several. */
 static bool only_type(struct layouts *layouts, struct hb_claim *claim)
 {
+	layouts->several = false;
 	for (const struct arrangement *at = layouts->first; at < layouts->end; at++) {
 		const struct layout *layout = &layouts->list.data[at->layout];
 		for (uint32_t i = 0; i < layout->n; i++)
@@ -304,8 +324,7 @@ static bool infer_object(struct layouts *layouts, struct hb_claim *claim, uint64
 		return false;
 	}
 	layouts->first->misses = 0;
-	hb_typer_accept(layouts->typer, claim, 0);
-	return true;
+	return accept_only(layouts, claim);
 }
 
 /* --- Objects above 512 bytes, up to 1.21 ---------------------------------------------------------------------------
@@ -357,6 +376,7 @@ static bool consider_large(struct layouts *layouts, struct large *large, uint32_
 static bool only_large_type(struct layouts *layouts, struct large *large)
 {
 	uint64_t n;
+	layouts->several = false;
 	for (size_t i = 0; i < layouts->large.len; i++)
 		if (fills(layouts->typer, large, layouts->large.data[i], &n) &&
 		    !consider_large(layouts, large, layouts->large.data[i], n))
@@ -386,8 +406,7 @@ static bool infer_large(struct layouts *layouts, const struct hb_claim *claim, u
 		return false;
 	}
 	*misses = 0;
-	hb_typer_accept(layouts->typer, &large.claim, 0);
-	return true;
+	return accept_only(layouts, &large.claim);
 }
 
 /* --- All objects ---------------------------------------------------------------------------------------------------
