@@ -297,28 +297,8 @@ bool hb_typer_is_all(struct hb_typer *typer, uint64_t addr, uint32_t type, uint6
 	return shape.ptr_words && fit(typer, &claim, &shape) == WHOLE;
 }
 
-bool hb_typer_may_be(struct hb_typer *typer, uint64_t addr, uint32_t type, uint64_t n)
-{
-	struct hb_claim claim = {.addr = addr, .type = type, .n = n};
-	struct hb_shape shape = *hb_typer_shape(typer, type);
-	uint64_t total;
-	if (!shape.size || shape.rule || !n || !locate(typer, addr, &claim))
-		return true; /* nothing to compare with */
-	if (!hb_heap_allocated(typer->heap, claim.slot) || hb_mul_overflows(shape.size, n, &total) ||
-	    total > hb_typer_slot_size(typer, &claim) - claim.offset)
-		return false;
-	if (claim.kind == HB_SPAN_NOSCAN)
-		return !shape.ptr_words;
-	uint32_t has = hb_typer_type(typer, claim.slot);
-	if (has && claim.offset == hb_typer_header(&claim) && shape.ptr_words)
-		return hb_type_begins_with(typer->types, has, type) || hb_type_begins_with(typer->types, type, has);
-	return !shape.ptr_words || fit(typer, &claim, &shape) != MISFIT;
-}
-
-/* --- Competition ---------------------------------------------------------------------------------------------------
+/* --- Types that may be taken for each other ------------------------------------------------------------------------
  */
-
-enum verdict { UNDECIDED = 0, KEEP, REPLACE, CONFLICT };
 
 static bool is_generic_shape(struct hb_typer *typer, uint32_t type)
 {
@@ -341,6 +321,48 @@ static bool same_underlying(const struct hb_types *types, uint32_t one, uint32_t
 	}
 	return true;
 }
+
+/* map[K]V and a type that is defined as it. */
+static bool same_map(struct hb_typer *typer, uint32_t one, uint32_t other)
+{
+	if (hb_typer_role(typer, one) != HB_ROLE_MAP || hb_typer_role(typer, other) != HB_ROLE_MAP)
+		return false;
+	struct hb_shape a = *hb_typer_shape(typer, one), b = *hb_typer_shape(typer, other);
+	return a.nsteps && b.nsteps &&
+	       typer->types->list[typer->steps.data[a.first_step].type].group ==
+	               typer->types->list[typer->steps.data[b.first_step].type].group;
+}
+
+/* May a pointer to a value of type be one to the start of an object that has its own type? */
+static bool may_point_to(struct hb_typer *typer, uint32_t type, uint32_t has)
+{
+	const struct hb_types *types = typer->types;
+	return hb_type_begins_with(types, has, hb_type_element_of(types, type)) ||
+	       hb_type_begins_with(types, type, has) || same_underlying(types, type, has) || same_map(typer, type, has);
+}
+
+bool hb_typer_may_be(struct hb_typer *typer, uint64_t addr, uint32_t type, uint64_t n)
+{
+	struct hb_claim claim = {.addr = addr, .type = type, .n = n};
+	struct hb_shape shape = *hb_typer_shape(typer, type);
+	uint64_t total;
+	if (!shape.size || shape.rule || !n || !locate(typer, addr, &claim))
+		return true; /* nothing to compare with */
+	if (!hb_heap_allocated(typer->heap, claim.slot) || hb_mul_overflows(shape.size, n, &total) ||
+	    total > hb_typer_slot_size(typer, &claim) - claim.offset)
+		return false;
+	if (claim.kind == HB_SPAN_NOSCAN)
+		return !shape.ptr_words;
+	uint32_t has = hb_typer_type(typer, claim.slot);
+	if (has && claim.offset == hb_typer_header(&claim) && shape.ptr_words && !is_generic_shape(typer, has))
+		return may_point_to(typer, type, has);
+	return !shape.ptr_words || fit(typer, &claim, &shape) != MISFIT;
+}
+
+/* --- Competition ---------------------------------------------------------------------------------------------------
+ */
+
+enum verdict { UNDECIDED = 0, KEEP, REPLACE, CONFLICT };
 
 /* In how many fields pointers to a type are declared. */
 static uint32_t declared_uses(const struct hb_types *types, uint32_t type)

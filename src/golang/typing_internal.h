@@ -199,6 +199,8 @@ enum hb_role hb_typer_role(const struct hb_typer *typer, uint32_t type);
 void hb_typer_set_role(struct hb_typer *typer, uint32_t type, enum hb_role role);
 /* True when a value of type inner lies at the start of one of type outer (or they are the same). */
 bool hb_type_begins_with(const struct hb_types *types, uint32_t outer, uint32_t inner);
+/* The T of a [n]T, [n][m]T and so on; of another type itself. */
+uint32_t hb_type_element_of(const struct hb_types *types, uint32_t id);
 
 /* --- typing_pseudo.c -------------------------------------------------------------------------------------------- */
 /* The pseudo type that plays a role for a real type (0 for those that need none); 0 when it cannot be had. */

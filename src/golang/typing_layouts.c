@@ -161,13 +161,6 @@ static struct hb_error *sort_parts(struct layouts *layouts)
 /* --- Does a candidate agree with what else is known? ---------------------------------------------------------------
  */
 
-static uint32_t element_of(const struct hb_types *types, uint32_t id)
-{
-	for (int depth = 0; depth < MAX_DEPTH && types->list[id].kind == HB_KIND_ARRAY; depth++)
-		id = types->list[id].elem;
-	return id;
-}
-
 /* True when a value of type inner lies at that offset of one of type outer. */
 static bool has_at(const struct hb_types *types, uint32_t outer, uint64_t offset, uint32_t inner)
 {
@@ -206,7 +199,7 @@ static bool parts_agree(const struct layouts *layouts, uint64_t addr, uint64_t s
 		uint32_t part = layouts->parts[low].type;
 		/* (*[2]T)(slice): an array where the type has but its elements. */
 		if (!has_at(types, candidate, offset, part) &&
-		    !has_at(types, candidate, offset, element_of(types, part)))
+		    !has_at(types, candidate, offset, hb_type_element_of(types, part)))
 			return false;
 	}
 	return true;
@@ -272,7 +265,8 @@ static bool consider(struct layouts *layouts, struct hb_claim *claim, uint32_t c
 	if (!candidate_agrees(layouts, claim, candidate, n))
 		return true;
 	bool shape = hb_typer_shape(typer, candidate)->generic_shape;
-	if (claim->type && element_of(typer->types, claim->type) == element_of(typer->types, candidate)) {
+	if (claim->type &&
+	    hb_type_element_of(typer->types, claim->type) == hb_type_element_of(typer->types, candidate)) {
 		layouts->several = true;
 		return true;
 	}

@@ -199,3 +199,10 @@ bool hb_type_begins_with(const struct hb_types *types, uint32_t outer, uint32_t 
 	}
 	return false;
 }
+
+uint32_t hb_type_element_of(const struct hb_types *types, uint32_t id)
+{
+	for (int depth = 0; depth < MAX_PREFIX && types->list[id].kind == HB_KIND_ARRAY; depth++)
+		id = types->list[id].elem;
+	return id;
+}

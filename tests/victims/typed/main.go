@@ -58,7 +58,7 @@ func text(n int) string { return strings.Repeat("x", n) }
 func main() {
 	for _, c := range []func(){
 		structs, nested, slices, slabs, arrays, maps, manyMaps, closures, interfaces, channels, generics, library, timers,
-		globals, reflected, linked, large, pointers, emptied, goroutines,
+		globals, reflected, linked, large, pointers, emptied, defined, twins, goroutines,
 	} {
 		c()
 	}
@@ -760,6 +760,51 @@ func emptied() {
 		hold(hideMap(m))
 	}
 	want(1, "map[main.rivalKey]*main.rivalValue")
+}
+
+// --- a map that nothing names, of maps that something else holds under another name
+
+type definedKey struct{ a, b int }
+type definedMap map[string]*inDefined
+type inDefined struct{ n [6]int }
+
+// A pointer to the first number of a map, which nobody has, is no less likely than a definedMap.
+func defined() {
+	hold(map[definedKey]*float64{})
+	for i := 0; i < 5; i++ {
+		m := map[string]*inDefined{"x": {}}
+		hold(m)
+		hold(hideDefined(map[definedKey]definedMap{{}: m}))
+	}
+	want(5, "map[string]*main.inDefined")
+	want(5, "main.inDefined")
+	want(1, "map[main.definedKey]*float64")
+}
+
+// --- arrays that nothing names: [3]T and a slice of three have the same pointers
+
+type twin struct {
+	p *inTwin
+	n [4]int
+	q *inTwin
+}
+type inTwin struct {
+	n [5]int
+	p *inTwin
+}
+
+func twins() {
+	for i := 0; i < 7; i++ {
+		list, array := make([]twin, 3), new([3]twin)
+		for k := range list {
+			list[k], array[k] = twin{p: &inTwin{}}, twin{p: &inTwin{}}
+		}
+		hold(hide(&list[0]))
+		hold(hide(&array[0]))
+	}
+	want(42, "main.inTwin")
+	want(0, "[]main.twin")
+	want(0, "[3]main.twin")
 }
 
 // --- goroutines: what only a stack holds
