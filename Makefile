@@ -27,8 +27,10 @@ coverage:
 	scripts/build.sh build-test/gcc -Dwerror=true -Dchecks=true
 	HELDBY=$(CURDIR)/build-test/gcc/heldby tests/oracle/coverage.py $(SERVERS)
 
+# make fuzz [COUNT=5000] [SEED=1]: also so many new random programs, with seeds from that on; else from today's date.
 fuzz:
 	tests/fuzz/run.sh
+	tests/fuzz/random.sh $(or $(COUNT),2000) $(SEED)
 
 # make layouts GO=1.28.0: adds the layout of a Go release to the tables that heldby knows.
 layouts:
