@@ -230,7 +230,7 @@ struct hb_error *hb_confirm_allocated(const struct hb_confirm *confirm)
 			return hb_disagrees("a heap span of %u slots says that none is free below %u", span->nelems,
 			                    at ? hb_load_u16(at + layout->mspan.freeindex) : 0);
 		unlimited += !has_limit(confirm, span, at); /* set last, up to 1.21 (runtime/mcentral.go grow) */
-		if (span->unswept || layout->mspan.alloc_count == HB_ABSENT)
+		if (span->unswept || span->being_swept || layout->mspan.alloc_count == HB_ABSENT)
 			continue;
 		spans++;
 		wrong += count_allocated(confirm->heap, span) != hb_load_u16(at + layout->mspan.alloc_count);

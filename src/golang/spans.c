@@ -109,6 +109,7 @@ static void read_span(struct reader *reader, uint64_t addr)
 	        .user_arena = layout->mspan.user_arena != HB_ABSENT && at[layout->mspan.user_arena],
 	        /* runtime/mheap.go, mspan.sweepgen: −2 needs sweeping, +1 cached and needs sweeping, −1 being swept. */
 	        .unswept = sweepgen == reader->sweepgen - 2 || sweepgen == reader->sweepgen + 1,
+	        .being_swept = sweepgen == reader->sweepgen - 1,
 	};
 	span.kind = (uint8_t)kind_of(reader, span.span_class, span.elem_size);
 	if (span.kind == HB_SPAN_LARGE && layout->mspan.large_type != HB_ABSENT)
@@ -231,28 +232,45 @@ static void set_finalizable(struct reader *reader, const struct hb_span *span)
 	}
 }
 
+static void set_bits_at(const struct reader *reader, const struct hb_span *span, const uint8_t *field)
+{
+	const uint8_t *bits = hb_snapshot_at(reader->go->snapshot, hb_load_u64(field), (span->nelems + 7) / 8);
+	if (bits)
+		set_bits(reader->heap->allocated, span->first_slot, bits, span->nelems);
+}
+
+/* The sweeper sets freeindex to 0 before mark bits become allocation bits, and others become mark bits after
+ * (runtime/mgcsweep.go sweep, 1.18-1.27): between these steps, only all of them together have every object that lives. */
+static void read_being_swept(struct reader *reader, const struct hb_span *span, const uint8_t *mspan,
+                             const uint8_t *marks)
+{
+	set_bits_at(reader, span, mspan + reader->layout->mspan.gcmark_bits);
+	if (marks)
+		set_bits(reader->heap->allocated, span->first_slot, marks, hb_min(span->nelems, 63u * 8));
+	set_finalizable(reader, span);
+}
+
 static void read_allocated(struct reader *reader, struct hb_span *span)
 {
 	const struct hb_go_layout *layout = reader->layout;
 	const struct hb_snapshot *snapshot = reader->go->snapshot;
 	struct hb_heap *heap = reader->heap;
 	const uint8_t *at = hb_snapshot_at(snapshot, span->mspan, layout->mspan.size);
-	uint32_t bytes = (span->nelems + 7) / 8;
 	const uint8_t *marks = inline_marks(reader, span);
 	bool hidden_marks =
 	        heap->inline_marks && span->kind == HB_SPAN_NOSCAN && span->elem_size >= 16 && span->elem_size <= 512;
 	if (!at)
 		return;
 	if (span->unswept && !hidden_marks) {
-		const uint8_t *bits = hb_snapshot_at(snapshot, hb_load_u64(at + layout->mspan.gcmark_bits), bytes);
-		if (bits)
-			set_bits(heap->allocated, span->first_slot, bits, span->nelems);
+		set_bits_at(reader, span, at + layout->mspan.gcmark_bits);
 		if (marks)
 			set_bits(heap->allocated, span->first_slot, marks, hb_min(span->nelems, 63u * 8));
 		set_finalizable(reader, span);
 		return;
 	}
-	const uint8_t *bits = hb_snapshot_at(snapshot, hb_load_u64(at + layout->mspan.alloc_bits), bytes);
+	if (span->being_swept)
+		read_being_swept(reader, span, at, marks);
+	const uint8_t *bits = hb_snapshot_at(snapshot, hb_load_u64(at + layout->mspan.alloc_bits), (span->nelems + 7) / 8);
 	if (bits)
 		set_bits(heap->allocated, span->first_slot, bits, span->nelems);
 	else

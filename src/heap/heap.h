@@ -55,7 +55,8 @@ struct hb_span {
 	uint32_t npages, nelems, first_slot, div_mul;
 	uint8_t kind; /* enum hb_span_kind */
 	uint8_t span_class;
-	bool unswept; /* liveness was taken from mark bits */
+	bool unswept;     /* liveness was taken from mark bits */
+	bool being_swept; /* it was taken from mark and allocation bits: what is garbage may be free by now */
 	bool user_arena;
 };
 

@@ -1,7 +1,7 @@
 /* Writes what heldby makes of a process, one fact a line, for a comparison with the runtime's own heap dump.
  *
  *   version go1.26.8
- *   span BASE ELEMSIZE NPAGES NELEMS KIND UNSWEPT
+ *   span BASE ELEMSIZE NPAGES NELEMS KIND SWEEP          0 swept, 1 unswept, 2 being swept
  *   object ADDR SIZE MARKED REACHED OFFSET=VALUE…      each allocated object with the words that the collector scans
  *   what ADDR DESCRIPTION                             its type, as the report would say it
  *   stopped ADDR                                      only timers that were stopped lead to that object
@@ -35,7 +35,7 @@ static void print_objects(const struct hb_analysis *analysis, const uint64_t *ma
 	for (uint32_t i = 0; i < heap->nspans; i++) {
 		const struct hb_span *span = &heap->spans[i];
 		fprintf(out, "span %" PRIx64 " %" PRIu64 " %u %u %u %d\n", span->base, span->elem_size, span->npages,
-		        span->nelems, span->kind, span->unswept);
+		        span->nelems, span->kind, span->being_swept ? 2 : span->unswept);
 		for (uint32_t slot = span->first_slot; slot < span->first_slot + span->nelems; slot++) {
 			if (!hb_heap_allocated(heap, slot))
 				continue;

@@ -14,7 +14,7 @@ import (
 
 type span struct {
 	base, size, pages, count, kind uint64
-	unswept                        bool
+	unswept, beingSwept            bool
 }
 
 type found struct {
@@ -89,7 +89,7 @@ func readFacts(path string) (*facts, error) {
 			f.version = rest
 		case "span":
 			f.spans = append(f.spans, span{parse(w[0], 16), parse(w[1], 10), parse(w[2], 10), parse(w[3], 10), parse(w[4], 10),
-				w[5] == "1"})
+				w[5] == "1", w[5] == "2"})
 		case "object":
 			o := &found{size: parse(w[1], 10), marked: w[2] == "1", reached: w[3] == "1"}
 			for _, pair := range w[4:] {

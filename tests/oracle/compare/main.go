@@ -169,6 +169,10 @@ func compareObjects(v *verdict, facts *facts, dumps [3]*dump) {
 			v.agreed["free pointer-free slots taken for garbage"]++
 			continue
 		}
+		if s.beingSwept && !f.marked {
+			v.agreed["free slots of a span that was being swept"]++
+			continue
+		}
 		v.differ("a free slot is taken for an object", "%x of %d bytes: %s", addr, f.size, f.what)
 	}
 }
