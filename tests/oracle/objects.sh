@@ -74,6 +74,13 @@ in_mark() { in_phase runtime.markroot 20; }
 in_mark_termination() { in_phase runtime.gcMark 1; }
 before_sweep() { in_phase runtime.sweepone 1; }
 in_sweep() { in_phase runtime.sweepone 100; }
+# Between two steps of the sweep of one span: nothing is allocated by index any more, and the mark bits are not the
+# allocation bits yet. VERSION is the victim's Go release; it has DWARF.
+in_sweep_of_a_span() {
+	local line
+	line=$(grep -n 's.allocBits = s.gcmarkBits' "$(toolchain "$VERSION")/src/runtime/mgcsweep.go")
+	in_phase "mgcsweep.go:${line%%:*}" 100 && grep -E '^span .* 2$' facts
+}
 
 look() { # HOW PROGRAM [ARG...]
 	local how=$1 times status

@@ -28,8 +28,8 @@ for case in "${cases[@]}"; do
 		if [[ $version == 1.2[4-9]* ]]; then
 			GOMAXPROCS=1 examine "objects $case, unswept" unswept ./kinds
 		fi
-		for phase in in_mark in_mark_termination before_sweep in_sweep; do
-			examine "objects $case, ${phase//_/ }" "$phase" ./kinds
+		for phase in in_mark in_mark_termination before_sweep in_sweep in_sweep_of_a_span; do
+			VERSION=$version examine "objects $case, ${phase//_/ }" "$phase" ./kinds
 		done
 		;;
 	stripped) examine "objects $case, queued finalizers" at_rest ./kinds -queued ;;
