@@ -311,15 +311,26 @@ struct hb_error *hb_confirm_processors(const struct hb_confirm *confirm)
 
 /* --- Threads ------------------------------------------------------------------------------------------------------------------- */
 
+/* Who parks gives its thread away (runtime/proc.go dropg, 1.18-1.27), but for who stops the world or marks meanwhile: these go on
+ * on theirs (casGToWaiting). */
+static bool has_parked(const struct hb_confirm *confirm, const struct hb_goroutine *g)
+{
+	uint64_t curg;
+	return g->status != HB_G_WAITING || !g->m ||
+	       (hb_snapshot_u64(confirm->go->snapshot, g->m + confirm->layout->m.curg, &curg) && curg == g->g);
+}
+
 /* What runs, runs on a thread, whose stack is the goroutine's or one of its own. */
 struct hb_error *hb_confirm_threads(const struct hb_confirm *confirm)
 {
 	const struct hb_snapshot *snapshot = confirm->go->snapshot;
-	uint64_t running = 0, lost = 0, known = 0, registers = 0;
+	uint64_t running = 0, lost = 0, known = 0, registers = 0, kept = 0;
 	for (size_t i = 0; i < confirm->goroutines->n; i++) {
 		const struct hb_goroutine *g = &confirm->goroutines->list[i];
-		running += g->status == HB_G_RUNNING;
-		lost += g->status == HB_G_RUNNING && g->thread < 0;
+		bool runs = g->status == HB_G_RUNNING || g->status == HB_G_SYSCALL;
+		running += runs;
+		lost += runs && g->thread < 0;
+		kept += !has_parked(confirm, g);
 	}
 	for (size_t i = 0; i < snapshot->nthreads; i++) {
 		registers += snapshot->threads[i].has_registers;
@@ -327,6 +338,8 @@ struct hb_error *hb_confirm_threads(const struct hb_confirm *confirm)
 	}
 	if (registers && !known)
 		return hb_disagrees("none of its %" PRIu64 " threads could be found in its own list", registers);
+	if (kept > hb_confirm_threads_at_work(confirm))
+		return hb_disagrees("%" PRIu64 " goroutines wait, and have threads that do something else", kept);
 	if (registers && lost > running / 4)
 		return hb_disagrees("%" PRIu64 " of %" PRIu64 " goroutines run on no thread", lost, running);
 	return NULL;

@@ -270,7 +270,8 @@ static void read_allocated(struct reader *reader, struct hb_span *span)
 	}
 	if (span->being_swept)
 		read_being_swept(reader, span, at, marks);
-	const uint8_t *bits = hb_snapshot_at(snapshot, hb_load_u64(at + layout->mspan.alloc_bits), (span->nelems + 7) / 8);
+	const uint8_t *bits =
+	        hb_snapshot_at(snapshot, hb_load_u64(at + layout->mspan.alloc_bits), (span->nelems + 7) / 8);
 	if (bits)
 		set_bits(heap->allocated, span->first_slot, bits, span->nelems);
 	else
