@@ -49,11 +49,8 @@ unswept() {
 	grep '^State:.T' "$status" || return # still stopped, as it was
 	kill -CONT "$(pid_of victim)"
 	wait_for_line victim '^ok unswept' || return
-	# Goroutines 1 to 4 are the main one and the runtime's own; another that can run may allocate before the dump. Not the one
-	# that each collection wakes to delete from the maps of package unique.
-	awk '$1 == "span" { n++; unswept += $7 == 1 }
-		$1 == "frame" && $5 ~ /^runtime\.unique_runtime_registerUniqueMapCleanup/ { harmless[$2] }
-		$1 == "goroutine" && $3 > 4 && !($3 in harmless) && ($4 == 1 || $4 == 2) { busy++ }
+	# Goroutines 1 to 4 are the main one and the runtime's own; another that can run may allocate before the dump.
+	awk '$1 == "span" { n++; unswept += $7 == 1 } $1 == "goroutine" && $3 > 4 && ($4 == 1 || $4 == 2) { busy++ }
 		END { exit busy || unswept < n * 3 / 4 }' facts || return "$TOO_LATE"
 	cp after before && ask gc-once && ask dump "$PWD/collected"
 }

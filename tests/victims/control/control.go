@@ -27,6 +27,7 @@ var (
 	out    = make([]byte, 0, 1<<16)
 	stats  runtime.MemStats
 	cycles = []metrics.Sample{{Name: "/gc/cycles/total:gc-cycles"}}
+	pauses = []metrics.Sample{{Name: "/gc/pauses:seconds"}}
 	// AfterGC runs at the end of "gc", for what a collection empties (sync.Pool).
 	AfterGC func()
 )
@@ -195,6 +196,14 @@ func dump(path []byte) {
 
 var garbage [64]*[512]byte
 
+// pauseCount: a collection stops the world when it begins and when it has marked.
+func pauseCount() (n uint64) {
+	for _, count := range pauses[0].Value.Float64Histogram().Counts {
+		n += count
+	}
+	return n
+}
+
 // stopUnswept lets the collector finish a cycle and stops the whole process (SIGSTOP) before the sweep: most spans are
 // unswept then. Best with GOMAXPROCS=1, where the background sweeper cannot run meanwhile. Continued with SIGCONT, it
 // dumps the heap before anything else.
@@ -202,9 +211,16 @@ func stopUnswept(path []byte) {
 	old := debug.SetGCPercent(20)
 	metrics.Read(cycles)
 	before := cycles[0].Value.Uint64()
+	metrics.Read(pauses)
+	paused, begun := pauseCount(), false
 	for i := 0; ; i++ {
 		garbage[i%len(garbage)] = new([512]byte)
 		if i%16 == 0 {
+			metrics.Read(pauses)
+			if !begun && pauseCount() != paused {
+				begun = true
+				runtime.Gosched() // what a collection wakes, as package unique's cleanup, is to run before it ends
+			}
 			metrics.Read(cycles)
 			if cycles[0].Value.Uint64() != before {
 				break
