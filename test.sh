@@ -198,6 +198,19 @@ for name in "${stages[@]}"; do
 	esac
 done
 
+# What e2e tests say of programs that leak and of ones that do not (score in tests/e2e/common.py).
+cat "$results"/*.output 2>/dev/null | awk '
+	$1 != "score" { next }
+	{ programs[$2]; split($3, v, "."); versions[v[1] "." v[2]]; runs[$4]++; said[$4, $5]++ }
+	END {
+		if (!runs["leaks"] || !runs["healthy"]) exit
+		printf "\ncorpus: %d programs, %d Go releases\n", length(programs), length(versions)
+		printf "    found, with rule and holder: %d of %d leaks (%.1f %%)\n", said["leaks", "found"], runs["leaks"],
+			100 * said["leaks", "found"] / runs["leaks"]
+		printf "    proven of repaired and healthy programs: %d of %d; likely: %d (%.1f %%)\n", said["healthy", "proven"],
+			runs["healthy"], said["healthy", "likely"], 100 * said["healthy", "likely"] / runs["healthy"]
+	}'
+
 # Files with an extension are logs.
 mapfile -t files < <(find "$results" -type f ! -name '*.log' ! -name '*.output' ! -name '*.shown')
 passed=$(count ok "${files[@]}") failed=$(count 'not ok' "${files[@]}") skipped=$(count skip "${files[@]}")

@@ -56,6 +56,17 @@ def check(name, condition, why="no"):
     return bool(condition)
 
 
+def score(program, version, leaks, found, findings):
+    """A run of a program of the corpus, for the sum at the end of ./test.sh: whether it leaks, and if so, whether that was found
+    with its rule and its holder."""
+    verdicts = {finding["verdict"] for finding in findings} - {"estimate"}
+    if leaks:
+        said = "found" if found else "missed"
+    else:
+        said = "proven" if "proven" in verdicts else "likely" if verdicts else "nothing"
+    print(f"score {program.replace(' ', '-')} {version} {'leaks' if leaks else 'healthy'} {said}", flush=True)
+
+
 @atexit.register
 def _clean_up():
     for process in _started:

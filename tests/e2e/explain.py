@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 
-from common import ROOT, WORK, Process, Victim, build_victim, check, go_versions, heldby, run
+from common import ROOT, WORK, Process, Victim, build_victim, check, go_versions, heldby, run, score
 
 EXAMPLES = ROOT / "src/explain/examples"
 RULES = ["H101", "H102", "H103", "H104", "H105", "H201", "H202", "H203", "H301", "H401", "H402", "H403", "H501", "H502", "H503", "H601", "H602",
@@ -92,7 +92,11 @@ def examine(binary, version, rule):
     name = f"{rule}, Go {version}"
     leaking, fixed = (findings(binary, name, rule, form) for form in ("leaking", "fixed"))
     sure = [f["rule"] for f in leaking if f["verdict"] != "estimate"]
-    if int(version.split(".")[1]) <= FOUND.get(rule, 0):
+    leaks = int(version.split(".")[1]) <= FOUND.get(rule, 0)
+    if leaks:  # else it does not, or several looks are needed
+        score(f"explain-{rule}-leaking", version, True, sure == [rule], leaking)
+    score(f"explain-{rule}-fixed", version, False, False, fixed)
+    if leaks:
         check(f"{name}: the leak is found, and no other", sure == [rule], leaking)
     else:
         check(f"{name}: nothing else is found in the leak", set(sure) <= {rule}, leaking)

@@ -8,7 +8,7 @@ import json
 import os
 import re
 
-from common import WORK, Victim, build_victim, check, heldby, run
+from common import WORK, Victim, build_victim, check, heldby, run, score
 
 STRIPPED = ("-ldflags=-s -w",)
 VERSIONS = ("1.18.10", "1.21.13", "1.23.12", "1.26.8", "1.27.3")
@@ -69,15 +69,15 @@ def examine(version, stripped):
     cases = [(kind, form) for kind in CLASSES for form in ("leaking", "fixed", "healthy") if form == "leaking" or kind not in ONLY_LEAKING]
     # Their pages are faulted in and their goroutines parked by the time they are ready; one is looked at while others start.
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        list(pool.map(lambda case: look_at(binary, *case, f"Go {version}{extra}"), cases))
+        list(pool.map(lambda case: look_at(binary, version, extra, *case), cases))
 
 
-def look_at(binary, kind, form, build):
-    name = f"{kind}, {form}, {build}"
+def look_at(binary, version, extra, kind, form):
+    name = f"{kind}, {form}, Go {version}{extra}"
     victim = Victim(binary, kind, form, env=dict(os.environ, TMPDIR="/tmp"))
     done = heldby("report", victim.pid, "--format", "json", "--max-pause", "2s")
     if check(f"{name}: a report is made", done.returncode == 0, f"{done.returncode}: {done.stderr.strip()}"):
-        judge(name, json.loads(done.stdout), CLASSES[kind] if form == "leaking" else None, victim.pid)
+        judge(name, (f"{kind}-{form}", version), json.loads(done.stdout), CLASSES[kind] if form == "leaking" else None, victim.pid)
     victim.stop()
 
 
@@ -95,8 +95,9 @@ def from_a_core():
         check("files, leaking, a core: what is open is not known", report["fds"] is None, report["fds"])
 
 
-def judge(name, report, leak, pid):
+def judge(name, program, report, leak, pid):
     found = report["findings"]
+    score(*program, leak, len(found) == 1 and leak and leak.is_said(found[0], pid), found)
     said = [(f["rule"], f["verdict"], f["count"], f["title"], f["holder"], f["evidence"], f["allocated_at"], f["blocked_at"]) for f in found]
     if leak:
         check(f"{name}: is found, and nothing else", len(found) == 1 and leak.is_said(found[0], pid), said)

@@ -16,7 +16,7 @@ import time
 
 import jsonschema
 
-from common import HELDBY, ROOT, WORK, Process, Victim, build_victim, check, disturbed, heldby, run, settled
+from common import HELDBY, ROOT, WORK, Process, Victim, build_victim, check, disturbed, heldby, run, score, settled
 
 VERSIONS = os.environ.get("GROWTH_VERSIONS", "1.18.10 1.23.12 1.27.3").split()
 WINDOW = 10
@@ -123,7 +123,7 @@ def tell(findings):
     return [(f["rule"], f["verdict"], f["count"], f["title"], f["holder"], f["path"], f["evidence"]) for f in findings]
 
 
-def judge(case, score):
+def judge(case):
     expected = PROGRAMS[case.program]
     if not check(f"{case.title}: a report is made", case.report is not None,
                  lambda: case.done and f"{case.done.returncode}: {case.done.stderr.strip()}"):
@@ -131,15 +131,13 @@ def judge(case, score):
     check(f"{case.title}: it is unharmed", not case.harm, case.harm)
     said = case.likely()
     if expected is None:
-        score["healthy"] += 1
-        score["false"] += bool(said)
+        score(case.program, case.version, False, False, said)
         check(f"{case.title}: nothing likely is said of it", not said, lambda: tell(said))
         return
     rule, holder = expected
-    score["leaks"] += 1
     found = [f for f in said if f["rule"] == rule and re.search(holder, f["holder"])]
     wanted = 2 if case.program in TWO_CONTAINERS else 1
-    score["found"] += len(found) == wanted
+    score(case.program, case.version, True, len(found) == wanted, said)
     if not check(f"{case.title}: the leak is found", len(found) == wanted, lambda: tell(case.report["findings"]) or case.judgements()):
         return
     check(f"{case.title}: nothing else is", len(said) == wanted, lambda: tell(said))
@@ -149,8 +147,6 @@ def judge(case, score):
 
 
 def every_program():
-    score = dict(leaks=0, found=0, healthy=0)
-    score["false"] = 0
     pauses = []
     chosen = sys.argv[1:] or list(PROGRAMS)
     cases = []
@@ -163,12 +159,11 @@ def every_program():
         case.start()
     for case in cases:
         case.join()
-        judge(case, score)
+        judge(case)
         if case.report:
             pauses += [look["pause_ms"] for look in case.report["growth"]["looks"]]
     pauses.sort()
-    print(f"score: {score['found']} of {score['leaks']} leaks found, {score['false']} of {score['healthy']} healthy programs "
-          f"accused; pause of a look: median {pauses[len(pauses) // 2]:.2f} ms, 99 % {pauses[len(pauses) * 99 // 100]:.2f} ms")
+    print(f"pause of a look: median {pauses[len(pauses) // 2]:.2f} ms, 99 % {pauses[len(pauses) * 99 // 100]:.2f} ms")
 
 
 def start(version, name):

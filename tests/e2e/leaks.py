@@ -7,7 +7,7 @@ import os
 import re
 import sys
 
-from common import Victim, build_victim, check, go_versions, heldby, run
+from common import Victim, build_victim, check, go_versions, heldby, run, score
 
 STRIPPED = ("-ldflags=-s -w",)
 
@@ -55,14 +55,15 @@ def examine(version, stripped, asynchronous=False):
     for kind, expected in CLASSES.items():
         if sys.argv[1:] and kind not in sys.argv[1:]:  # leaks.py CLASS...
             continue
-        leaks = expected[-1](minor, asynchronous)
         for form in ("leaking", "fixed", "healthy"):
             name = f"{kind}, {form}, Go {version}{extra}"
             found = findings(name, binary, kind, form)
             if found is None:
                 continue
             said = [(f["rule"], f["verdict"], f["count"], f["bytes"], f["title"], f["holder"], f["allocated_at"]) for f in found]
-            if form == "leaking" and leaks:
+            leaks = form == "leaking" and expected[-1](minor, asynchronous)
+            score(f"{kind}-{form}", version, leaks, len(found) == 1 and as_expected(found[0], expected), found)
+            if leaks:
                 check(f"{name}: is found, and nothing else", len(found) == 1 and as_expected(found[0], expected), said)
             else:
                 check(f"{name}: nothing is found", not found, said)
