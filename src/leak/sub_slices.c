@@ -2,6 +2,8 @@
  *
  *   cut off   no header's capacity reaches the array's end, and all capacities together cover little of it: the program
  *             cannot get at the rest any more, whatever it does                                               likely
+ *   behind    an eighth or less is used, and elements that no capacity reaches refer to what nothing else does: a slice
+ *             that was shortened from the front. All that lives on until append makes a new array             estimate
  *   tiny      a hundredth or less of a megabyte or more is used, though more could be                         likely
  *   small     an eighth or less is used, though more could be: perhaps a buffer that will be filled again     estimate
  *
@@ -20,7 +22,7 @@
 enum {
 	LEAST_ARRAY = 4096,
 	MAX_ARRAYS = 1 << 20, /* in a heap of more large objects only the larger ones are looked at */
-	PART = 8,
+	PART = HB_SUB_SLICE_PART,
 	TINY_PART = 100,
 	TINY_ARRAY = 1000000,
 	LEAST_BYTES = 1000000, /* that a copy would free, for a finding */
@@ -28,7 +30,7 @@ enum {
 	MAX_FINDINGS = 20,
 };
 
-enum verdict_reason { CUT_OFF, TINY, SMALL };
+enum verdict_reason { CUT_OFF, BEHIND, TINY, SMALL };
 
 struct pin { /* one array that a finding counts */
 	const struct hb_large_array *array;
@@ -42,6 +44,12 @@ struct pins {
 	HB_VEC(struct pin) list;
 };
 
+/* More is used, or used again, the next moment. */
+static bool is_question(enum verdict_reason reason)
+{
+	return reason == BEHIND || reason == SMALL;
+}
+
 /* --- Which arrays ----------------------------------------------------------------------------------------------- */
 
 static bool judge(const struct hb_large_array *array, enum verdict_reason *ret, uint64_t *freed)
@@ -51,11 +59,16 @@ static bool judge(const struct hb_large_array *array, enum verdict_reason *ret, 
 		return false;
 	if (!array->reaches_end && usable && usable <= array->size / PART) {
 		*ret = CUT_OFF;
-		*freed = array->size - usable;
+		*freed = array->size - usable + array->behind;
 		return true;
 	}
-	if (!used || array->library || used > array->size / PART)
+	if (array->library || used > array->size / PART || (!used && !array->behind))
 		return false;
+	if (array->behind) {
+		*ret = BEHIND;
+		*freed = array->lowest + array->behind;
+		return true;
+	}
 	*freed = array->size - used;
 	*ret = array->pointer_free && array->size >= TINY_ARRAY && used <= array->size / TINY_PART ? TINY : SMALL;
 	return true;
@@ -79,7 +92,7 @@ static bool is_pooled(const struct hb_analysis *analysis, uint32_t slot)
 static bool is_array(const struct hb_analysis *analysis, const struct hb_large_array *array)
 {
 	char description[64];
-	if (array->pointer_free)
+	if (array->pointer_free || (array->behind && !analysis->typing->type_of[array->slot]))
 		return true;
 	hb_typing_describe(analysis->typing, array->slot, description, sizeof(description));
 	return !strncmp(description, "[]", 2);
@@ -127,7 +140,7 @@ static struct hb_error *find_roots(const struct hb_analysis *analysis, struct pi
 /* --- Wording ---------------------------------------------------------------------------------------------------- */
 
 struct sums {
-	uint64_t count, bytes, used, freed;
+	uint64_t count, bytes, used, freed, behind;
 	bool slices, strings;
 	const struct hb_large_array *example; /* the one whose copy frees most */
 };
@@ -139,6 +152,7 @@ static struct sums sum_up(const struct pin *pins, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		sums.bytes += pins[i].array->size;
 		sums.freed += pins[i].freed;
+		sums.behind += pins[i].array->behind;
 		sums.used += hb_large_array_used(pins[i].array);
 		sums.slices |= pins[i].array->has_slices;
 		sums.strings |= pins[i].array->has_strings;
@@ -159,6 +173,20 @@ static const char *headers_word(const struct sums *sums, bool plural)
 	return plural ? "slices" : "slice";
 }
 
+/* "are the 49,990 elements that a slice of 10 has left behind needed?" */
+static char *say_left_behind(const struct sums *sums)
+{
+	const struct hb_large_array *array = sums->example;
+	char number[32];
+	if (sums->count > 1) {
+		hb_format_count(sums->count, number, sizeof(number));
+		return hb_say("are the elements that %s slices have left behind needed?", number);
+	}
+	hb_format_count(array->lowest / array->header.elem, number, sizeof(number));
+	return hb_say("are the %s elements that a slice of %llu has left behind needed?", number,
+	              (unsigned long long)array->smallest_len);
+}
+
 static struct hb_error *write_title(const struct sums *sums, enum verdict_reason reason, struct hb_finding *finding)
 {
 	char count[32], used[32], whole[32], each[32], freed[32];
@@ -168,7 +196,9 @@ static struct hb_error *write_title(const struct sums *sums, enum verdict_reason
 	hb_format_bytes(sums->bytes / sums->count, each, sizeof(each));
 	hb_format_bytes(sums->freed, freed, sizeof(freed));
 	char *text;
-	if (reason == SMALL && sums->count == 1)
+	if (reason == BEHIND)
+		text = say_left_behind(sums);
+	else if (reason == SMALL && sums->count == 1)
 		text = hb_say("is a buffer of %s needed for the %s that are in it?", whole, used);
 	else if (reason == SMALL)
 		text = hb_say("are %s buffers of %s needed for the %s that are in each?", count, each, used);
@@ -203,15 +233,25 @@ static char *write_referrers(const struct sums *sums)
 
 static struct hb_error *write_evidence(const struct sums *sums, enum verdict_reason reason, struct hb_finding *finding)
 {
-	char freed[32];
+	char freed[32], behind[32];
 	hb_format_bytes(sums->freed, freed, sizeof(freed));
+	hb_format_bytes(sums->behind, behind, sizeof(behind));
 	TRY(hb_finding_because(finding, write_referrers(sums)));
 	switch (reason) {
 	case CUT_OFF:
+		if (sums->behind)
+			TRY(hb_finding_because(finding,
+			                       hb_say("what the elements out of reach point to is %s of it", behind)));
 		return hb_finding_because(
 		        finding, hb_say("the program cannot get at the other %s any more: no length or capacity "
 		                        "reaches them",
 		                        freed));
+	case BEHIND:
+		return hb_finding_because(
+		        finding,
+		        hb_say("no slice reaches them any more; they and the %s that only they point to live on "
+		               "until append makes a new array",
+		               behind));
 	case TINY:
 		return hb_finding_because(
 		        finding, hb_say("at most a hundredth is used; appending could fill the other %s again", freed));
@@ -246,6 +286,8 @@ static struct hb_error *write_holder(const struct hb_analysis *analysis, const s
 	TRY(hb_finding_holder(analysis, pin->root, finding));
 	if (example->referrer)
 		return hb_trail_path(analysis, example->referrer, example->referrer_offset, type, finding);
+	if (!example->header.type)
+		return NULL; /* nor is there a name for it: the holder is the slice */
 	hb_trail_global_step(analysis, example->node, example->referrer_offset, text, sizeof(text));
 	if (!*text && analysis->roots.nodes.data[example->node].type)
 		return NULL; /* the holder's own type says it */
@@ -259,6 +301,8 @@ static const char *help_for(const struct sums *sums, enum verdict_reason reason)
 {
 	if (reason == SMALL)
 		return "if what is in it stays, copy that and let the buffer go: bytes.Clone, slices.Clone";
+	if (reason == BEHIND)
+		return "set an element to its zero value before s = s[1:], or copy what stays: slices.Clone(s[n:])";
 	if (sums->strings && !sums->slices)
 		return "keep a copy of the part that is needed: strings.Clone(s)";
 	return "keep a copy of the part that is needed and let the array go: bytes.Clone(b[:n]), slices.Clone(s[:n])";
@@ -270,7 +314,7 @@ static struct hb_error *describe(const struct hb_analysis *analysis, const struc
 	struct sums sums = sum_up(pins, n);
 	enum verdict_reason reason = pins[0].reason;
 	finding->rule = "H301";
-	finding->verdict = reason == SMALL ? HB_ESTIMATE : HB_LIKELY;
+	finding->verdict = is_question(reason) ? HB_ESTIMATE : HB_LIKELY;
 	finding->count = sums.count;
 	finding->bytes = sums.freed;
 	TRY(write_title(&sums, reason, finding));
@@ -304,7 +348,7 @@ static int by_group(const void *a, const void *b)
 
 static bool is_substantial(const struct hb_analysis *analysis, const struct pin *pins, size_t n)
 {
-	uint64_t freed = 0, factor = pins[0].reason == SMALL ? 10 : 1;
+	uint64_t freed = 0, factor = is_question(pins[0].reason) ? 10 : 1;
 	for (size_t i = 0; i < n; i++)
 		freed += pins[i].freed;
 	return freed >= LEAST_BYTES * factor && freed >= analysis->graph->reached_bytes / LEAST_OF_HEAP * factor;
@@ -333,7 +377,9 @@ static struct hb_error *run(const struct hb_analysis *analysis, struct hb_findin
 	struct pins pins = {0};
 	uint64_t least = hb_max((uint64_t)LEAST_ARRAY, analysis->graph->reached_bytes / MAX_ARRAYS);
 	TRY(hb_large_arrays_scan(analysis, least, &arrays));
-	struct hb_error *err = collect(analysis, &arrays, &pins);
+	struct hb_error *err = hb_large_arrays_behind(analysis, &arrays);
+	if (!err)
+		err = collect(analysis, &arrays, &pins);
 	if (!err && pins.list.len)
 		err = find_roots(analysis, &pins);
 	if (!err && pins.list.len)

@@ -1,15 +1,18 @@
-/* H301: what the scan (sub_slices_scan.c) hands to the detector (sub_slices.c). docs/detectors/H301.md. */
+/* H301: what the scan (sub_slices_scan.c, sub_slices_behind.c) hands to the detector (sub_slices.c). docs/detectors/H301.md. */
 #pragma once
 #include "leak/headers.h"
 #include "report/analysis.h"
 
-enum { HB_SUB_SLICE_CELLS = 64 };
+enum { HB_SUB_SLICE_CELLS = 64, HB_SUB_SLICE_PART = 8 /* little: an eighth */ };
 
 struct hb_large_array {
 	uint64_t start, size;
 	uint64_t used, usable;         /* bit a sixty-fourth of the array: touched by data[:len], by data[:cap] */
 	uint64_t used_sum, usable_sum; /* of all headers; saturating */
-	uint64_t smallest_len, cap;    /* elements: of the shortest header, and its capacity */
+	uint64_t lowest,
+	        highest; /* bytes from the start: where the first header begins, where the last one's capacity ends */
+	uint64_t behind; /* bytes of other objects that only the elements outside of these keep alive */
+	uint64_t smallest_len, cap; /* elements: of the shortest header, and its capacity */
 	uint32_t slot;
 	uint32_t referrers;
 	uint32_t referrer;        /* slot of an object with a header of it; 0: a global's */
@@ -29,6 +32,10 @@ struct hb_large_arrays {
 /* Every reached object of at least `least` bytes that could be an array, with the headers that refer to it. */
 struct hb_error *hb_large_arrays_scan(const struct hb_analysis *analysis, uint64_t least,
                                       struct hb_large_arrays *ret) HB_MUST_CHECK;
+
+/* Sets `behind` of the arrays of which little is used. */
+struct hb_error *hb_large_arrays_behind(const struct hb_analysis *analysis,
+                                        struct hb_large_arrays *arrays) HB_MUST_CHECK;
 
 /* At most so many bytes of the array are covered; two bounds, the lower of which counts. */
 uint64_t hb_large_array_used(const struct hb_large_array *array);

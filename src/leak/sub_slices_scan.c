@@ -42,6 +42,7 @@ static struct hb_error *collect(struct scanner *scanner, uint64_t least)
 				                                    .size = span->elem_size,
 				                                    .slot = slot,
 				                                    .smallest_len = UINT64_MAX,
+				                                    .lowest = UINT64_MAX,
 				                                    .node = HB_ROOT_NONE,
 				                                    .known = true,
 				                                    .pointer_free = span->kind == HB_SPAN_NOSCAN});
@@ -119,6 +120,8 @@ static void refer(const struct scanner *scanner, struct hb_large_array *array, c
 	}
 	/* The slot is up to an eighth larger than what was asked for. */
 	array->reaches_end |= !reference->header.is_string && array->size - from - usable <= array->size / 8;
+	array->lowest = hb_min(array->lowest, from);
+	array->highest = hb_max(array->highest, from + usable);
 	array->used |= cells(array, from, used);
 	array->usable |= cells(array, from, usable);
 	array->used_sum = add_saturating(array->used_sum, used);
@@ -221,14 +224,22 @@ static bool is_three_words(const struct hb_globals *globals, uint64_t addr)
 	return addr % 16 == 0 && padding && next && next->addr == addr + 32;
 }
 
-/* A global whose type nobody knows, as in a stripped program: what looks like ptr, len, cap of bytes is a slice of
- * bytes when the capacity is that of the array to the byte, give or take the rounding to its size class. */
-static bool looks_like_bytes(const struct hb_globals *globals, const struct hb_large_array *array,
-                             const struct reference *reference)
+/* A global whose type nobody knows, as in a stripped program, or has no descriptor, as a []*T that is nothing but appended to: what
+ * looks like ptr, len, cap is a slice when the capacity is that of the array to the element, give or take the rounding to its
+ * size class. Of what it is a slice the array's elements say; else it is of bytes, or of pointers. */
+static bool looks_like_slice(const struct scanner *scanner, const struct hb_large_array *array,
+                             struct reference *reference)
 {
-	uint64_t room = array->size - (reference->data - array->start);
-	return array->pointer_free && is_three_words(globals, reference->offset) && reference->len <= reference->cap &&
-	       reference->cap <= room && room - reference->cap <= array->size / 8;
+	const struct hb_analysis *analysis = scanner->analysis;
+	uint32_t elem = analysis->typing->type_of[array->slot];
+	uint64_t room = array->size - (reference->data - array->start), cap;
+	reference->header = (struct hb_header){.elem = elem ? analysis->types->list[elem].size : 8};
+	if (!elem && array->pointer_free)
+		reference->header =
+		        (struct hb_header){.type = hb_types_by_name(analysis->types, "[]uint8", NULL), .elem = 1};
+	return reference->header.elem && is_three_words(analysis->globals, reference->offset) &&
+	       reference->len <= reference->cap && !hb_mul_overflows(reference->cap, reference->header.elem, &cap) &&
+	       cap <= room && room - cap <= array->size / 8;
 }
 
 static bool is_header(const struct scanner *scanner, const struct hb_large_array *array, struct reference *reference)
@@ -242,8 +253,7 @@ static bool is_header(const struct scanner *scanner, const struct hb_large_array
 		return false;
 	if (type)
 		return hb_header_at(analysis->types, type, reference->offset - node->id, &reference->header);
-	reference->header = (struct hb_header){.type = hb_types_by_name(analysis->types, "[]uint8", NULL), .elem = 1};
-	return looks_like_bytes(analysis->globals, array, reference);
+	return looks_like_slice(scanner, array, reference);
 }
 
 /* Headers in globals. A variable of a function that runs may be about to use all of the array: nothing is said of it.

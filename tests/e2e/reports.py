@@ -53,6 +53,7 @@ SLICES = {
     "messages": ("likely", 200, 200 * 65000, 200 * 66 * KB, r"\.body \[\]byte$", "main.readMessage"),
     "names": ("likely", 300, 300 * 65000, 300 * 66 * KB, r"\{value\} string$", "main.readName"),
     "both": ("likely", 1, 2 * MB - 200, 2 * MB + 8 * KB, r"\.(first|second) string$", "main.main"),
+    "left": ("estimate", 1, 100_000 * 240, 100_000 * 250, r"global", "main.shorten"),
     "parts": ("estimate", 100, 100 * 255 * KB, 100 * 256 * KB, r"\.body \[\]byte$", "main.readPart"),
 }
 

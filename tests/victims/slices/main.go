@@ -31,6 +31,11 @@ type pair struct {
 	first, second string
 }
 
+type entry struct {
+	body   []byte
+	before *entry
+}
+
 type queue struct {
 	items []*record
 }
@@ -52,6 +57,9 @@ var (
 	array      *[4 * mb]byte
 	hidden     []byte // nothing: something untyped points there, too
 	address    unsafe.Pointer
+	left       []*entry   // estimate: 100,000 entries of 240 bytes out of reach, ten in reach
+	cleared    []*entry   // nothing: these were let go before
+	chained    []*entry   // nothing: who is in reach leads to those that are not
 	work       queue      // nothing: a queue is shortened from the front
 	small      []*message // nothing: too little to speak of
 	goroutines = make(chan []byte)
@@ -78,6 +86,25 @@ func readName(i int) string {
 //go:noinline
 func readPart(id int) *message {
 	return &message{id, make([]byte, 1000, 256<<10)}
+}
+
+//go:noinline
+func shorten(clear, chain bool) []*entry {
+	var history []*entry
+	for i := 0; i < 100_010; i++ {
+		e := &entry{body: make([]byte, 200)}
+		if chain && i > 0 {
+			e.before = history[i-1]
+		}
+		history = append(history, e)
+	}
+	for len(history) > 10 {
+		if clear {
+			history[0] = nil
+		}
+		history = history[1:]
+	}
+	return history
 }
 
 //go:noinline
@@ -117,6 +144,7 @@ func main() {
 		work.items = append(work.items, &record{})
 	}
 	work.items = work.items[90_000:]
+	left, cleared, chained = shorten(false, false), shorten(true, false), shorten(false, true)
 	small = append(small, &message{1, make([]byte, 64<<10)[:10:10]})
 	pool.Put(&message{1, make([]byte, 10, 8*mb)})
 	go hold(make([]byte, 6*mb))
