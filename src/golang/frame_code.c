@@ -89,6 +89,15 @@ static enum hb_frame_kind kind_of(const char *name)
 	        {"runtime.sysmon", HB_FRAME_IDLE},
 	        {"runtime.netpoll", HB_FRAME_IDLE},
 	        {"runtime.templateThread", HB_FRAME_IDLE},
+	        /* runtime/mbarrier.go; 1.18-1.27, the first two 1.21- */
+	        {"runtime.wbZero", HB_FRAME_BULK_BARRIER},
+	        {"runtime.wbMove", HB_FRAME_BULK_BARRIER},
+	        {"runtime.typedmemmove", HB_FRAME_BULK_BARRIER},
+	        {"runtime.typedmemclr", HB_FRAME_BULK_BARRIER},
+	        /* runtime/asm_amd64.s; 1.18-1.27 */
+	        {"runtime.mcall", HB_FRAME_SWITCH},
+	        {"runtime.systemstack", HB_FRAME_SWITCH},
+	        {"runtime.morestack", HB_FRAME_SWITCH},
 	        /* runtime/sys_linux_amd64.s, runtime/time_linux_amd64.s; 1.18-1.27 */
 	        {"runtime.nanotime1", HB_FRAME_VDSO_CALLER},
 	        {"runtime.walltime", HB_FRAME_VDSO_CALLER},

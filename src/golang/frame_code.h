@@ -14,6 +14,8 @@ enum hb_frame_kind {
 	HB_FRAME_CGO_CALLBACK,  /* writes SP, yet can be unwound */
 	HB_FRAME_REFLECT_STUB,  /* its arguments are described by the value that it calls */
 	HB_FRAME_IDLE,          /* parks a thread of the scheduler */
+	HB_FRAME_BULK_BARRIER,  /* a write barrier whose call has no stack map */
+	HB_FRAME_SWITCH,        /* below it on a system stack is nothing of use: it starts there anew */
 	HB_FRAME_VDSO_CALLER,   /* runs on the g0 stack without saving the goroutine's position */
 };
 

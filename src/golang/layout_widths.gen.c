@@ -87,7 +87,7 @@ const struct hb_go_layout hb_go_newest_widths = {
 		.sp = 8, .pc = 8, .ctxt = 8,
 	},
 	.m = {
-		.g0 = 8, .gsignal = 8, .curg = 8, .p = 8, .procid = 8,
+		.g0 = 8, .gsignal = 8, .curg = 8, .p = 8, .procid = 8, .vdso_sp = 8, .vdso_pc = 8,
 	},
 	.p = {
 		.id = 4, .status = 4, .mcache = 8, .timers = 64,

@@ -215,7 +215,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 800,
+		.vdso_pc = 808,
 	},
 	.p = {
 		.size = 8888, .id = 0, .status = 4, .mcache = 64, .timers = 8832,
@@ -389,7 +390,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 800,
+		.vdso_pc = 808,
 	},
 	.p = {
 		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
@@ -563,7 +565,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 800,
+		.vdso_pc = 808,
 	},
 	.p = {
 		.size = 8904, .id = 0, .status = 4, .mcache = 64, .timers = 8832,
@@ -737,7 +740,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 808,
+		.vdso_pc = 816,
 	},
 	.p = {
 		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
@@ -910,7 +914,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 1120,
+		.vdso_pc = 1128,
 	},
 	.p = {
 		.size = 8944, .id = 0, .status = 4, .mcache = 64, .timers = 8872,
@@ -1083,7 +1088,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 880,
+		.vdso_pc = 888,
 	},
 	.p = {
 		.size = 8944, .id = 0, .status = 4, .mcache = 56, .timers = 8840,
@@ -1256,7 +1262,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 904,
+		.vdso_pc = 912,
 	},
 	.p = {
 		.size = 8952, .id = 0, .status = 4, .mcache = 56, .timers = 8840,
@@ -1428,7 +1435,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 9512, .id = 0, .status = 4, .mcache = 56, .timers = 9392,
@@ -1601,7 +1609,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 15920, .id = 0, .status = 4, .mcache = 56, .timers = 13672,
@@ -1774,7 +1783,8 @@ const struct hb_go_layout hb_go_layouts[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 15920, .id = 0, .status = 4, .mcache = 56, .timers = 13672,
@@ -1950,7 +1960,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 1120,
+		.vdso_pc = 1128,
 	},
 	.p = {
 		.size = 8944, .id = 0, .status = 4, .mcache = 64, .timers = 8872,
@@ -2123,7 +2134,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 1096,
+		.vdso_pc = 1104,
 	},
 	.p = {
 		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
@@ -2296,7 +2308,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 1096,
+		.vdso_pc = 1104,
 	},
 	.p = {
 		.size = 8912, .id = 0, .status = 4, .mcache = 64, .timers = 8840,
@@ -2469,7 +2482,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 56, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 80, .curg = 192, .p = 208, .procid = 72, .vdso_sp = 904,
+		.vdso_pc = 912,
 	},
 	.p = {
 		.size = 8952, .id = 0, .status = 4, .mcache = 56, .timers = 8840,
@@ -2642,7 +2656,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 13744, .id = 0, .status = 4, .mcache = 56, .timers = 13624,
@@ -2814,7 +2829,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 9512, .id = 0, .status = 4, .mcache = 56, .timers = 9392,
@@ -2987,7 +3003,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 200, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 13744, .id = 0, .status = 4, .mcache = 56, .timers = 13624,
@@ -3161,7 +3178,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 11664, .id = 0, .status = 4, .mcache = 56, .timers = 9416,
@@ -3334,7 +3352,8 @@ const struct hb_go_layout hb_go_variants[] = {
 		.size = 48, .sp = 0, .pc = 8, .ctxt = 24,
 	},
 	.m = {
-		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64,
+		.size = HB_ABSENT, .g0 = 0, .gsignal = 72, .curg = 184, .p = 208, .procid = 64, .vdso_sp = 896,
+		.vdso_pc = 904,
 	},
 	.p = {
 		.size = 11664, .id = 0, .status = 4, .mcache = 56, .timers = 9416,

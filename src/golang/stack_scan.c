@@ -252,24 +252,30 @@ static bool scan_frame(struct scan *scan, const struct hb_unwinder *frame)
 	return true;
 }
 
-/* Every frame by its maps; false when that was not possible to the end. */
-static bool scan_frames(struct scan *scan)
+/* Calls have maps of what their caller still needs, but for those that the compiler makes where a collection cannot begin: of
+ * assembly that keeps all registers (runtime.gcWriteBarrier, duffcopy), and of write barriers in bulk
+ * (cmd/compile/internal/liveness/plive.go hasStackMap; 1.18-1.27). */
+static bool is_called_without_maps(const struct hb_frame_code *code, bool innermost)
 {
-	const struct hb_goroutine *goroutine = scan->goroutine;
-	struct hb_unwinder frame;
-	bool conservative = false;
-	for (bool more = hb_unwinder_init(&frame, scan->go, scan->stack, goroutine->pc, goroutine->sp, false); more;
-	     more = hb_unwinder_next(&frame)) {
+	return code->kind == HB_FRAME_BULK_BARRIER || (innermost && (code->func.flag & HB_FUNC_ASM));
+}
+
+/* Every frame by its maps, from `frame` on; false when that was not possible to the end. interrupted: the innermost is of a function
+ * that stands anywhere, not at a call. */
+static bool scan_frames(struct scan *scan, struct hb_unwinder *frame, bool interrupted)
+{
+	bool conservative = interrupted;
+	for (bool more = true; more; more = hb_unwinder_next(frame)) {
 		/* A preempted function did not stop at a call, so there are no maps for where it stands: the frame that
 		 * the signal injected holds its registers, and its own frame comes next. */
-		bool injected = frame.code->kind == HB_FRAME_ASYNC_PREEMPT;
+		bool injected = frame->code->kind == HB_FRAME_ASYNC_PREEMPT;
 		if (injected || conservative)
-			scan_frame_conservatively(scan, &frame);
-		else if (!scan_frame(scan, &frame))
+			scan_frame_conservatively(scan, frame);
+		else if (!scan_frame(scan, frame))
 			return false;
-		conservative = injected;
+		conservative = injected || (interrupted && is_called_without_maps(frame->code, frame->innermost));
 	}
-	return frame.complete;
+	return frame->complete;
 }
 
 /* --- Around the frames -----------------------------------------------------------------------------------------------
@@ -383,13 +389,15 @@ struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_gorout
                                   bool *precise)
 {
 	struct scan scan = {.go = go, .goroutine = goroutine, .visit = visit, .ctx = ctx};
+	struct hb_unwinder frame;
 	bool sp_in_stack = goroutine->sp >= goroutine->stack_lo && goroutine->sp < goroutine->stack_hi;
-	bool parked = sp_in_stack && goroutine->status != HB_G_RUNNING;
+	bool parked = sp_in_stack && goroutine->status != HB_G_RUNNING, runs = sp_in_stack && goroutine->on_own_stack;
 	/* While a stack is being copied, pointers into it are of either copy: there is no telling what points to what.
 	 */
-	if (parked && goroutine->status != HB_G_COPYSTACK)
+	if ((parked && goroutine->status != HB_G_COPYSTACK) || runs)
 		scan.stack = hb_stack_bytes(go->snapshot, goroutine->sp, goroutine->stack_hi);
-	*precise = scan.stack.bytes && scan_frames(&scan);
+	*precise = scan.stack.bytes && hb_unwinder_init(&frame, go, scan.stack, goroutine->pc, goroutine->sp, runs) &&
+	           scan_frames(&scan, &frame, runs);
 	if (*precise) {
 		scan_around(&scan);
 		scan_objects(&scan);
@@ -405,6 +413,22 @@ struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_gorout
 	}
 	if (scan.incomplete)
 		*precise = false;
+	bool nomem = scan.nomem;
+	scan_deinit(&scan);
+	return nomem ? hb_error_nomem() : NULL;
+}
+
+struct hb_error *hb_go_scan_system_stack(const struct hb_go *go, const struct hb_go_position *from, uint64_t stack_hi,
+                                         void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx,
+                                         bool *precise)
+{
+	struct scan scan = {.go = go, .visit = visit, .ctx = ctx};
+	struct hb_unwinder frame;
+	scan.stack = hb_stack_bytes(go->snapshot, from->sp, stack_hi);
+	*precise = scan.stack.bytes && hb_unwinder_init(&frame, go, scan.stack, from->pc, from->sp, from->exact) &&
+	           (scan_frames(&scan, &frame, true) || frame.code->kind == HB_FRAME_SWITCH);
+	if (*precise)
+		scan_objects(&scan);
 	bool nomem = scan.nomem;
 	scan_deinit(&scan);
 	return nomem ? hb_error_nomem() : NULL;

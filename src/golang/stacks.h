@@ -33,6 +33,16 @@ struct hb_stack_pointer {
 struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_goroutine *goroutine,
                                   void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx,
                                   bool *precise) HB_MUST_CHECK;
+/* A position on a system stack. */
+struct hb_go_position {
+	uint64_t pc, sp;
+	bool exact; /* pc is where a thread stands, not a return address */
+};
+/* The same for a system stack, from a position up to stack_hi: the innermost frame conservatively, those that called it by
+ * their maps. False when that was not possible to the end. */
+struct hb_error *hb_go_scan_system_stack(const struct hb_go *go, const struct hb_go_position *from, uint64_t stack_hi,
+                                         void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx,
+                                         bool *precise) HB_MUST_CHECK;
 /* Registers of threads, g0 and gsignal stacks where they may hold pointers (facts: idle scheduler threads and threads
  * inside a syscall wrapper hold none). */
 struct hb_error *hb_go_scan_threads(const struct hb_go *go, const struct hb_goroutines *goroutines,

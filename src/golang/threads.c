@@ -26,6 +26,8 @@ static bool read_m(const struct hb_go *go, uint64_t m, struct hb_go_thread *ret)
 	        .g0 = field(go, m, go->layout->m.g0),
 	        .gsignal = field(go, m, go->layout->m.gsignal),
 	        .curg = field(go, m, go->layout->m.curg),
+	        .vdso_sp = field(go, m, go->layout->m.vdso_sp),
+	        .vdso_pc = field(go, m, go->layout->m.vdso_pc),
 	};
 	if (!thread.g0 || field(go, thread.g0, go->layout->g.m) != m)
 		return false;

@@ -20,6 +20,7 @@ struct hb_go_thread {
 	uint64_t m; /* 0: not a thread of Go's */
 	uint64_t g0, gsignal, curg;
 	struct hb_go_stack g0_stack, gsignal_stack;
+	uint64_t vdso_sp, vdso_pc; /* in a call of the vDSO: the frame that made it; 0: in none */
 };
 
 /* The stack of g0 of the m at an address; empty when it is not one. */

@@ -18,7 +18,7 @@ enum { TOP = CODE_STACK + CODE_REGION };
 
 struct fixture {
 	struct code code;
-	uint64_t goexit, caller, leaf, faults, sigpanic, preempt, jumps, stub;
+	uint64_t goexit, caller, leaf, faults, sigpanic, preempt, jumps, stub, switches, assembly, barrier;
 	struct hb_goroutine goroutine;
 	uint64_t sp; /* where the next frame is pushed */
 };
@@ -117,6 +117,9 @@ static void set_up_with(struct fixture *f, uint32_t (*objects)(struct code *code
 	f->sigpanic = plain(code, "runtime.sigpanic", 0);
 	f->preempt = plain(code, "runtime.asyncPreempt", 0);
 	f->jumps = plain(code, "runtime.gogo", HB_FUNC_SPWRITE);
+	f->switches = plain(code, "runtime.systemstack", HB_FUNC_SPWRITE | HB_FUNC_ASM);
+	f->assembly = plain(code, "runtime.gcWriteBarrier2", HB_FUNC_ASM);
+	f->barrier = plain(code, "runtime.wbMove", 0);
 	f->leaf = with_locals(code, "main.leaf", 0x1, 0x8, 0, 0);
 	f->caller = with_locals(code, "main.caller", 0x2, 0x0, objects(code), 0);
 	f->faults = with_locals(code, "main.faults", 0x1, 0x4, 0, 0x3f);
@@ -644,24 +647,88 @@ static void without_sane_frames_every_word_counts(void **state)
 	tear_down(&f);
 }
 
+/* Its thread stands in leaf, called by caller. */
+static void run_on_own_stack(struct fixture *f, struct hb_thread *thread)
+{
+	*thread =
+	        (struct hb_thread){.tid = 1, .has_registers = true, .registers = {.sp = f->sp, .pc = f->goroutine.pc}};
+	f->code.snapshot.threads = thread;
+	f->code.snapshot.nthreads = 1;
+	f->goroutine.status = HB_G_RUNNING;
+	f->goroutine.thread = 0;
+	f->goroutine.on_own_stack = true;
+}
+
+static const uint64_t leafs_words[] = {0x30, 0x38, 0x40, 0x48, 0x110, 0x118, 0x120, 0x128};
+
 static void a_running_goroutine_is_scanned_from_its_sp(void **state)
 {
 	struct fixture f;
+	struct hb_thread thread;
 	set_up(&f);
 	two_frames(&f, 0x20, 0x20);
 	code_store(&f.code, f.sp - 8, HEAP + 0x700);
-	struct hb_thread thread = {.tid = 1, .has_registers = true, .registers = {.sp = f.sp, .pc = f.leaf + 0x20}};
-	f.code.snapshot.threads = &thread;
-	f.code.snapshot.nthreads = 1;
-	f.goroutine.status = HB_G_RUNNING;
-	f.goroutine.thread = 0;
-	f.goroutine.on_own_stack = true;
-	assert_false(scan(&f)->precise);
-	assert_int_equal(holds(0x700), 0);
-	assert_int_equal(holds(0x40), 2);
+	run_on_own_stack(&f, &thread);
+	assert_true(scan(&f)->precise);
+	for (size_t i = 0; i < hb_countof(leafs_words); i++)
+		assert_int_equal(holds(leafs_words[i]), 2);
+	assert_int_equal(holds(0x18), 1); /* the caller stands at a call */
+	assert_int_equal(holds(0x100), 1);
+	assert_int_equal(found.n, hb_countof(leafs_words) + 2);
 	f.goroutine.on_own_stack = false; /* its thread is on another stack, and not on that of its g0 */
 	assert_false(scan(&f)->precise);
 	assert_int_equal(holds(0x700), 2);
+	tear_down(&f);
+}
+
+/* A call that has no map: of assembly that keeps registers, of a write barrier in bulk. */
+static void what_is_called_without_maps_says_nothing_of_its_caller(void **state)
+{
+	for (unsigned barrier = 0; barrier < 2; barrier++) {
+		struct fixture f;
+		struct hb_thread thread;
+		set_up(&f);
+		two_frames(&f, 0x20, 0x20);
+		push(&f, f.leaf + 0x21);
+		park(&f, (barrier ? f.barrier : f.assembly) + 0x20);
+		run_on_own_stack(&f, &thread);
+		assert_true(scan(&f)->precise);
+		for (size_t i = 0; i < hb_countof(leafs_words); i++)
+			assert_int_equal(holds(leafs_words[i]), 2);
+		assert_int_equal(holds(0x18), 1);
+		assert_int_equal(holds(0x10), 0);
+		tear_down(&f);
+	}
+}
+
+/* On a system stack there is nothing above the switch to it, whatever lies there. */
+static void system_stacks_are_scanned_up_to_the_switch(void **state)
+{
+	struct fixture f;
+	bool precise;
+	set_up(&f);
+	push(&f, HEAP + 0x700);
+	push(&f, f.switches + 0x20); /* the frame of who calls it has no arguments */
+	uint64_t end = f.sp;
+	push_frame(&f, HEAP + 0x10, HEAP + 0x18, HEAP + 0x20, HEAP + 0x28, HEAP + 0x110);
+	push(&f, f.caller + 0x20);
+	push_frame(&f, HEAP + 0x30, HEAP + 0x38, HEAP + 0x40, HEAP + 0x48, HEAP + 0x120);
+	struct hb_go_position from = {.pc = f.leaf + 0x20, .sp = f.sp, .exact = true};
+	found.n = 0;
+	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
+	assert_true(precise);
+	for (size_t i = 0; i < hb_countof(leafs_words); i++)
+		assert_int_equal(holds(leafs_words[i]), 2);
+	assert_int_equal(holds(0x18), 1);
+	for (size_t i = 0; i < found.n; i++)
+		assert_true(found.list[i].value != HEAP + 0x700 || found.list[i].slot < end + 16);
+	from = (struct hb_go_position){
+	        .pc = f.jumps + 0x20, .sp = f.sp, .exact = true}; /* who knows where it goes on */
+	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
+	assert_false(precise);
+	from.pc = 1; /* not in Go's text */
+	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
+	assert_false(precise);
 	tear_down(&f);
 }
 
@@ -738,6 +805,8 @@ int main(void)
 	        cmocka_unit_test(defers_and_panics_hold_what_they_need),
 	        cmocka_unit_test(without_sane_frames_every_word_counts),
 	        cmocka_unit_test(a_running_goroutine_is_scanned_from_its_sp),
+	        cmocka_unit_test(what_is_called_without_maps_says_nothing_of_its_caller),
+	        cmocka_unit_test(system_stacks_are_scanned_up_to_the_switch),
 	        cmocka_unit_test(lost_pages_do_not_hide_the_others),
 	        cmocka_unit_test(hostile_stacks_do_no_harm),
 	};
