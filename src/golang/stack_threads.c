@@ -72,11 +72,12 @@ static bool is_in_vdso(const struct hb_frame_code *code, const struct hb_go_thre
 	return thread->vdso_sp && (!code || code->kind == HB_FRAME_VDSO_CALLER);
 }
 
-/* code: where it stands; NULL: not in Go's text. */
+/* code: where it stands; NULL: not in Go's text. Assembly may keep pointers in vector registers for longer (memmove); what asks for
+ * the time does not. */
 static void scan_registers(struct thread_scan *scan, const struct hb_registers *registers,
                            const struct hb_frame_code *code)
 {
-	bool compiled = code && !(code->func.flag & HB_FUNC_ASM);
+	bool compiled = code && (!(code->func.flag & HB_FUNC_ASM) || code->kind == HB_FRAME_VDSO_CALLER);
 	uint32_t vectors = compiled ? hb_live_vectors(scan->go, registers->pc) : UINT32_MAX;
 	for (unsigned i = 0; i < registers->ngeneral; i++)
 		if (i < HB_GENERAL_COUNT || (vectors >> (i - HB_GENERAL_COUNT) / 2 & 1))
