@@ -1,4 +1,5 @@
 #include "proof/reasons.h"
+#include "base/components.h"
 #include "base/progress.h"
 
 enum {
@@ -160,95 +161,36 @@ static void give_wakers(struct finder *finder, uint32_t node)
 
 /* --- Cycles ------------------------------------------------------------------------------------------------------- */
 
-/* Strongly connected components of "could be woken by" (Tarjan, without recursion). */
-struct components {
-	uint32_t *index, *low; /* by goroutine; index 0: not visited */
-	uint8_t *edge;         /* next waker to look at */
-	bool *on_stack;
-	HB_VEC(uint32_t) stack, path;
-	uint32_t *component;
-	uint32_t next, ncomponents;
-};
-
-static struct hb_error *enter(struct components *c, uint32_t node)
-{
-	c->index[node] = c->low[node] = ++c->next;
-	c->on_stack[node] = true;
-	HB_VEC_PUSH(&c->stack, node);
-	HB_VEC_PUSH(&c->path, node);
-	return NULL;
-}
-
-static void leave(struct components *c, uint32_t node)
-{
-	c->path.len--;
-	if (c->path.len) {
-		uint32_t parent = c->path.data[c->path.len - 1];
-		c->low[parent] = hb_min(c->low[parent], c->low[node]);
-	}
-	if (c->low[node] != c->index[node])
-		return;
-	uint32_t member;
-	c->ncomponents++;
-	do {
-		member = c->stack.data[--c->stack.len];
-		c->on_stack[member] = false;
-		c->component[member] = c->ncomponents;
-	} while (member != node);
-}
-
-static struct hb_error *visit_from(const struct finder *finder, struct components *c, uint32_t start)
-{
-	TRY(enter(c, start));
-	while (c->path.len) {
-		uint32_t node = c->path.data[c->path.len - 1];
-		uint32_t waker = c->edge[node] < WAKERS ? finder->wakers[node][c->edge[node]++] : NOBODY;
-		if (waker == NOBODY)
-			leave(c, node);
-		else if (!c->index[waker])
-			TRY(enter(c, waker));
-		else if (c->on_stack[waker])
-			c->low[node] = hb_min(c->low[node], c->index[waker]);
-	}
-	return NULL;
-}
-
 /* In a cycle, the waker to tell of is one of the cycle. */
-static void name_cycles(struct finder *finder, const struct components *c)
+static void name_cycles(struct finder *finder, const uint32_t *component)
 {
 	for (uint32_t node = 0; node < finder->dark->ngoroutines; node++)
 		for (unsigned k = 0; k < WAKERS && finder->wakers[node][k] != NOBODY; k++)
-			if (c->component[finder->wakers[node][k]] == c->component[node]) {
+			if (component[finder->wakers[node][k]] == component[node]) {
 				finder->reasons->waker[node] = finder->wakers[node][k];
 				finder->reasons->reason[node] = HB_REASON_CYCLE;
 				break;
 			}
 }
 
+/* Of "could be woken by". */
 static struct hb_error *find_cycles(struct finder *finder)
 {
-	size_t n = (size_t)finder->dark->ngoroutines + 1;
-	struct components c = {.index = calloc(n, sizeof(*c.index)),
-	                       .low = calloc(n, sizeof(*c.low)),
-	                       .edge = calloc(n, sizeof(*c.edge)),
-	                       .on_stack = calloc(n, sizeof(*c.on_stack)),
-	                       .component = calloc(n, sizeof(*c.component))};
-	struct hb_error *err = NULL;
-	if (!c.index || !c.low || !c.edge || !c.on_stack || !c.component)
-		err = hb_error_nomem();
-	for (uint32_t node = 0; !err && node < finder->dark->ngoroutines; node++)
-		if (!c.index[node])
-			err = visit_from(finder, &c, node);
-	if (!err)
-		name_cycles(finder, &c);
-	free(c.index);
-	free(c.low);
-	free(c.edge);
-	free(c.on_stack);
-	free(c.component);
-	hb_vec_deinit(&c.stack);
-	hb_vec_deinit(&c.path);
-	return err;
+	uint32_t n = finder->dark->ngoroutines;
+	hb_autofree uint64_t *first = calloc((size_t)n + 1, sizeof(*first));
+	hb_autofree uint32_t *to = calloc((size_t)n * WAKERS + 1, sizeof(*to));
+	hb_autofree uint32_t *component = calloc((size_t)n + 1, sizeof(*component));
+	if (!first || !to || !component)
+		return hb_error_nomem();
+	uint64_t edges = 0;
+	for (uint32_t node = 0; node < n; node++) {
+		for (unsigned k = 0; k < WAKERS && finder->wakers[node][k] != NOBODY; k++)
+			to[edges++] = finder->wakers[node][k];
+		first[node + 1] = edges;
+	}
+	TRY(hb_components_find(n, first, to, component));
+	name_cycles(finder, component);
+	return NULL;
 }
 
 /* --- Chains ------------------------------------------------------------------------------------------------------- */
