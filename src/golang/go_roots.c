@@ -423,8 +423,8 @@ static struct hb_error *build(struct builder *builder)
 	TRY(add_goroutines(builder));
 	TRY(add_threads(builder));
 	TRY(add_timers(builder));
-	TRY(add_specials(builder, kinds->finalizer, "finalizers"));
-	TRY(add_specials(builder, kinds->cleanup, "cleanups"));
+	TRY(add_specials(builder, kinds->finalizer, HB_ROOT_FINALIZERS));
+	TRY(add_specials(builder, kinds->cleanup, HB_ROOT_CLEANUPS));
 	TRY(add_specials(builder, kinds->weak_handle, HB_ROOT_WEAK_POINTERS));
 	TRY(add_queues(builder));
 	TRY(scan_globals(builder, 2));

@@ -11,6 +11,8 @@
 /* Root nodes that say what the collector keeps, and not what the program can use. */
 #define HB_ROOT_TINY_BLOCKS   "tiny allocation blocks"
 #define HB_ROOT_WEAK_POINTERS "weak pointers"
+#define HB_ROOT_FINALIZERS    "finalizers" /* what they will need; not those that are due */
+#define HB_ROOT_CLEANUPS      "cleanups"
 
 struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap, const struct hb_goroutines *goroutines,
                              const struct hb_globals *globals, const struct hb_go_timers *timers,

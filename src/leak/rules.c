@@ -20,6 +20,7 @@ const struct hb_rule hb_rules[] = {
         {"H502", "ConnectionsNotClosed", HB_RULE_NEEDS_NOTHING_ELSE},
         {"H503", "PeersHungUp", HB_RULE_NEEDS_LIVE},
         {"H701", "ForgottenContexts", HB_RULE_NEEDS_NOTHING_ELSE},
+        {"H702", "FinalizerCycles", HB_RULE_NEEDS_NOTHING_ELSE},
 };
 const size_t hb_nrules = hb_countof(hb_rules);
 

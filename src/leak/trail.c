@@ -164,6 +164,17 @@ static struct hb_error *first_step(const struct hb_analysis *analysis, uint32_t 
 	return add_step(finding, "", class);
 }
 
+struct hb_error *hb_trail_step(const struct hb_analysis *analysis, uint32_t from, uint32_t to,
+                               struct hb_finding *finding)
+{
+	char edge[MAX_NAME] = "", class[MAX_NAME];
+	uint64_t offset;
+	if (edge_offset(analysis->heap, from, to, &offset))
+		hb_typing_edge_name(analysis->typing, from, offset, edge, sizeof(edge));
+	class_name(analysis, to, class, sizeof(class));
+	return *edge ? add_step(finding, edge, class) : NULL;
+}
+
 static struct hb_error *add_steps(const struct hb_analysis *analysis, const struct trail *trail,
                                   struct hb_finding *finding)
 {

@@ -18,6 +18,10 @@ struct hb_error *hb_trail_path(const struct hb_analysis *analysis, uint32_t slot
 /* ".buf []byte": the word at `addr` of a global's memory. */
 void hb_trail_global_step(const struct hb_analysis *analysis, uint32_t node, uint64_t addr, char *buf, size_t size);
 
+/* Appends the step from one object to another that it points to. */
+struct hb_error *hb_trail_step(const struct hb_analysis *analysis, uint32_t from, uint32_t to,
+                               struct hb_finding *finding) HB_MUST_CHECK;
+
 /* Appends the steps from the root to a pointerful object, the one that leads to it included. */
 struct hb_error *hb_trail_object(const struct hb_analysis *analysis, uint32_t slot,
                                  struct hb_finding *finding) HB_MUST_CHECK;

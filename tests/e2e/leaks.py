@@ -14,6 +14,7 @@ STRIPPED = ("-ldflags=-s -w",)
 # Per class: rule, verdict, how many, least bytes, title, holder, function that allocated, and the versions that have the leak.
 ALL = lambda minor, asynchronous: True
 # docs/detectors/timers.md. Victims for releases below 1.24 say "go 1.18" in their go.mod: so 1.23 runs with asynctimerchan=1.
+SINCE_CLEANUPS = lambda minor, asynchronous: minor >= 24
 UNTIL_STOPPED = lambda minor, asynchronous: minor <= 23 or asynchronous
 CLASSES = {
     "map-ints": ("H104", "likely", 1, 5e6, r"^a map of 500 entries keeps the room of 13\d,\d{3}$", r"main\b", "main.most", ALL),
@@ -27,6 +28,12 @@ CLASSES = {
     "contexts": ("H701", "likely", 3000, 3000 * 48, r"3,000 contexts were not cancelled", r"main\b", "main.leakContexts", ALL),
     "timeouts": ("H701", "likely", 3000, 3000 * 96, r"3,000 contexts were not cancelled", r"main\b", "main.leakTimeouts", ALL),
     "deadlines": ("H701", "likely", 3000, 3000 * 96, r"3,000 contexts wait for their deadline", r"^timers of context\.", "main.leakDeadlines", ALL),
+    "finalizers": ("H702", "proven", 2000, 2000 * 240, r"2,000 main\.handle keep themselves alive through their finalizers", r"^finalizers$",
+                   "main.leakFinalizers", ALL),
+    "rings": ("H702", "proven", 2000, 2000 * 208, r"2,000 main\.end keep themselves alive through their finalizers", r"^finalizers$",
+              "main.leakRings", ALL),
+    "cleanups": ("H702", "likely", 2000, 2000 * 240, r"2,000 main\.handle keep themselves alive through their cleanups", r"^cleanups$",
+                 "main.leakCleanups", SINCE_CLEANUPS),
 }
 
 

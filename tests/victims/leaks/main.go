@@ -26,7 +26,13 @@ var classes = map[string]class{
 	"contexts":    {leakContexts, fixContexts, healthyContexts},
 	"timeouts":    {leakTimeouts, fixTimeouts, healthyTimeouts},
 	"deadlines":   {leakDeadlines, fixDeadlines, healthyDeadlines},
+	"finalizers":  {leakFinalizers, fixFinalizers, healthyFinalizers},
+	"rings":       {leakRings, fixRings, healthyRings},
+	"cleanups":    {leakCleanups, fixCleanups, healthyCleanups},
 }
+
+// What is to be done when all are set up, and the last collection has been.
+var last = func() {}
 
 func main() {
 	_ = pprof.Lookup("heap")   // links the memory profile
@@ -47,5 +53,7 @@ func main() {
 		}
 	}
 	runtime.GC()
+	last()
+	last = nil
 	control.Serve("leaks")
 }
