@@ -8,6 +8,7 @@ const struct hb_detector *const hb_detectors[] = {
         &hb_detector_contexts,
         &hb_detector_files,
         &hb_detector_finalizer_cycles,
+        &hb_detector_pools,
         &hb_detector_map_slack,
         &hb_detector_growing_maps,
         &hb_detector_nested_maps,

@@ -8,6 +8,7 @@ extern const struct hb_detector hb_detector_timers;           /* H401 H402 H403 
 extern const struct hb_detector hb_detector_contexts;         /* H701 */
 extern const struct hb_detector hb_detector_files;            /* H501, H502 */
 extern const struct hb_detector hb_detector_finalizer_cycles; /* H702 */
+extern const struct hb_detector hb_detector_pools;            /* H703 */
 extern const struct hb_detector hb_detector_growing_maps;     /* H101 */
 extern const struct hb_detector hb_detector_growing_slices;   /* H102 */
 extern const struct hb_detector hb_detector_growing_others;   /* H103 */

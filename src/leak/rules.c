@@ -21,6 +21,7 @@ const struct hb_rule hb_rules[] = {
         {"H503", "PeersHungUp", HB_RULE_NEEDS_LIVE},
         {"H701", "ForgottenContexts", HB_RULE_NEEDS_NOTHING_ELSE},
         {"H702", "FinalizerCycles", HB_RULE_NEEDS_NOTHING_ELSE},
+        {"H703", "LargeObjectsInPool", HB_RULE_NEEDS_NOTHING_ELSE},
 };
 const size_t hb_nrules = hb_countof(hb_rules);
 

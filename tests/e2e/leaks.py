@@ -34,6 +34,7 @@ CLASSES = {
               "main.leakRings", ALL),
     "cleanups": ("H702", "likely", 2000, 2000 * 240, r"2,000 main\.handle keep themselves alive through their cleanups", r"^cleanups$",
                  "main.leakCleanups", SINCE_CLEANUPS),
+    "pools": ("H703", "estimate", 4, 4 * 5e6, r"^do 4 of the 40 bytes\.Buffer in a sync\.Pool need 21\.0 MB\?$", r"main\b", "main.newBuffer", ALL),
 }
 
 

@@ -29,6 +29,8 @@ func main() {
 	run()
 	runtime.GC()
 	runtime.GC()
+	leaking.Last()
+	fixed.Last()
 	fmt.Println("ready examples")
 	io.Copy(io.Discard, os.Stdin)
 }

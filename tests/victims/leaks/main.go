@@ -29,6 +29,7 @@ var classes = map[string]class{
 	"finalizers":  {leakFinalizers, fixFinalizers, healthyFinalizers},
 	"rings":       {leakRings, fixRings, healthyRings},
 	"cleanups":    {leakCleanups, fixCleanups, healthyCleanups},
+	"pools":       {leakPools, fixPools, healthyPools},
 }
 
 // What is to be done when all are set up, and the last collection has been.

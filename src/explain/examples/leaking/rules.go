@@ -14,3 +14,6 @@ func each(n int, do func(i int)) {
 }
 
 func name(i int) string { return fmt.Sprintf("name-%06d", i) }
+
+// Last is what comes after the last collection.
+var Last = func() {}
