@@ -95,6 +95,7 @@ static struct hb_error *build(struct hb_report_builder *builder)
 	count_named(builder);
 	TRY(hb_build_types(builder));
 	TRY(hb_build_holders(builder));
+	TRY(hb_build_packages(builder));
 	TRY(hb_build_goroutines(builder));
 	TRY(hb_build_fds(builder));
 	return hb_build_ledger(builder);

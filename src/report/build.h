@@ -23,6 +23,7 @@ char *hb_builder_class_name(struct hb_report_builder *builder, uint32_t class);
 
 struct hb_error *hb_build_ledger(struct hb_report_builder *builder) HB_MUST_CHECK;
 struct hb_error *hb_build_holders(struct hb_report_builder *builder) HB_MUST_CHECK;
+struct hb_error *hb_build_packages(struct hb_report_builder *builder) HB_MUST_CHECK;
 struct hb_error *hb_build_types(struct hb_report_builder *builder) HB_MUST_CHECK;
 struct hb_error *hb_build_goroutines(struct hb_report_builder *builder) HB_MUST_CHECK;
 struct hb_error *hb_build_fds(struct hb_report_builder *builder) HB_MUST_CHECK;

@@ -213,6 +213,19 @@ static void holder_tree(struct hb_json *json, const struct hb_report_holder *top
 	}
 }
 
+static void packages(struct hb_json *json, const struct hb_report *report)
+{
+	hb_json_open(json, "packages", '[');
+	for (size_t i = 0; i < report->npackages; i++) {
+		hb_json_open(json, NULL, '{');
+		hb_json_string(json, "name", report->packages[i].name);
+		hb_json_u64(json, "retained_bytes", report->packages[i].retained_bytes);
+		hb_json_u64(json, "globals", report->packages[i].globals);
+		hb_json_close(json, '}');
+	}
+	hb_json_close(json, ']');
+}
+
 static void holders(struct hb_json *json, const struct hb_report *report)
 {
 	hb_json_open(json, "holders", '[');
@@ -285,6 +298,7 @@ struct hb_error *hb_render_json(const struct hb_report *report, const struct hb_
 	goroutines(&json, report);
 	fds(&json, &report->fds);
 	holders(&json, report);
+	packages(&json, report);
 	types(&json, report);
 	hb_json_open(&json, "findings", '[');
 	for (size_t i = 0; i < analysis->findings.list.len; i++)

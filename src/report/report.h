@@ -23,6 +23,10 @@ struct hb_report_holder {
 	struct hb_report_holder *children;
 	size_t nchildren;
 };
+struct hb_report_package {
+	char *name; /* import path; "C"; "unknown" */
+	uint64_t retained_bytes, globals;
+};
 struct hb_report_type {
 	char *name;
 	uint64_t count, bytes, retained_bytes;
@@ -62,6 +66,8 @@ struct hb_report {
 	        named_bytes; /* of reached ones; named: retained by roots with a certain name */
 	struct hb_report_holder *holders;
 	size_t nholders;
+	struct hb_report_package *packages; /* whose globals hold something, largest first */
+	size_t npackages;
 	struct hb_report_type *types;
 	size_t ntypes;
 	struct hb_report_goroutines *goroutines;

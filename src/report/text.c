@@ -495,6 +495,30 @@ static void holders(struct text *text)
 	}
 }
 
+/* --- Packages --------------------------------------------------------------------------------------------------------
+ */
+
+/* Of one package alone the holders say it all. */
+static void packages(struct text *text)
+{
+	enum { TOP_PACKAGES = 5, PART = 100 };
+	const struct hb_report *report = text->report;
+	size_t n = hb_partition_point(report->npackages, i,
+	                              report->packages[i].retained_bytes >= report->live_bytes / PART);
+	n = rows(text, report->npackages, hb_min(n, (size_t)TOP_PACKAGES));
+	if (n < 2)
+		return;
+	heading(text, "Globals by package", "bytes that the variables of one package hold");
+	for (size_t i = 0; i < n; i++) {
+		const struct hb_report_package *package = &report->packages[i];
+		put_sizes(text, &(struct hb_report_holder){.retained_bytes = package->retained_bytes});
+		hb_page_to(&text->page, TREE_COLUMN);
+		hb_page_put_fit(&text->page, HB_PLAIN, package->name, 0);
+		hb_page_newline(&text->page);
+	}
+	omitted(text, n, report->npackages, TREE_COLUMN);
+}
+
 /* --- Types -----------------------------------------------------------------------------------------------------------
  */
 
@@ -752,6 +776,7 @@ struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_
 		finding(&text, &findings->list.data[i]);
 	if (!options->findings_only) {
 		holders(&text);
+		packages(&text);
 		types(&text);
 		goroutines(&text);
 		fds(&text);

@@ -75,6 +75,11 @@ def slices(version, stripped):
     if not report:
         return
     found = [f for f in report["findings"] if f["rule"] == "H301"]
+    held = {package["name"]: package["retained_bytes"] for package in report["packages"]}
+    check(f"{name}: package main holds all of it", max(held, key=held.get) == "main" and held["main"] >= sum(f["bytes"] for f in found) and
+          sum(held.values()) <= report["coverage"]["bytes"], held)
+    sizes = [package["retained_bytes"] for package in report["packages"]]
+    check(f"{name}: packages are in order", sizes == sorted(sizes, reverse=True), sizes)
     for what, expected in SLICES.items():
         mine = [f for f in found if matches(f, expected)]
         check(f"{name}: {what} is found", len(mine) == 1, [f["title"] for f in found])
