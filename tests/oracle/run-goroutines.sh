@@ -114,8 +114,14 @@ look() {
 	done
 	awk '
 		$2 == "status" { running = $3 == "running" || $3 == "copystack" }
-		!running && ($2 == "incomplete" || $3 == "conservative") { print; bad = 1 }
-		END { exit bad }
+		!running && ($2 == "incomplete" || $3 == "conservative") { of[$1] }
+		{ line[NR] = $0; goroutine[NR] = $1 }
+		END {
+			for (i = 1; i <= NR; i++)
+				if (goroutine[i] in of)
+					print line[i]
+			exit length(of) > 0
+		}
 	' "$1"
 }
 
