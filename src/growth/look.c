@@ -193,11 +193,19 @@ static struct hb_error *walk_all(struct look *look)
 	return NULL;
 }
 
+/* For all threads to stand: no longer than a pause may be, as for a capture. */
+static uint64_t stop_wait_ns(const struct look *look)
+{
+	uint64_t max_pause = look->growth->analysis->options.max_pause_ns;
+	return max_pause ? hb_min(max_pause, STOP_WAIT_NS) : STOP_WAIT_NS;
+}
+
 static struct hb_error *sample_all(struct look *look)
 {
+	uint64_t wait = stop_wait_ns(look);
 	for (unsigned try = 0; try < TRIES && rehearse(look); try++) {
 		TRY(check_target(look));
-		TRY(hb_peek_freeze(&look->peek, STOP_WAIT_NS));
+		TRY(hb_peek_freeze(&look->peek, wait));
 		if (!try)
 			look->said.at_ns = look->peek.stopped_at_ns;
 		look->said.pause_ns = hb_max(look->said.pause_ns, look->peek.pause_ns);
