@@ -206,13 +206,14 @@ static struct hb_error *write_evidence(const struct scan *scan, const struct gro
 static struct hb_error *describe(struct scan *scan, const struct group *group, struct hb_finding *finding)
 {
 	const struct hb_finalizer_record *first = &scan->graph.records.data[group->records[0]];
+	bool certain = !scan->analysis->go->newer && !scan->analysis->snapshot->notes.partial;
 	hb_autofree uint32_t *slots = calloc(group->n, sizeof(*slots));
 	if (!slots)
 		return hb_error_nomem();
 	for (size_t i = 0; i < group->n; i++)
 		slots[i] = scan->graph.records.data[group->records[i]].slot;
 	finding->rule = "H702";
-	finding->verdict = first->cleanup ? HB_LIKELY : HB_PROVEN;
+	finding->verdict = first->cleanup || !certain ? HB_LIKELY : HB_PROVEN;
 	finding->count = group->n;
 	finding->bytes = group->bytes;
 	TRY(write_title(scan, group, finding));

@@ -4,6 +4,7 @@
  * checked and all is read again), and in the stop, when nothing moves. docs/capture.md.
  */
 #include "base/progress.h"
+#include "golang/ancestors.h"
 #include "golang/arena_bits.h"
 #include "golang/newer.h"
 #include "golang/queues.h"
@@ -278,6 +279,24 @@ void capture_go_processors(struct capture *capture)
 /* --- Stacks ----------------------------------------------------------------------------------------------------------
  */
 
+/* The stacks of those who started it, which are pointer-free: there are some with GODEBUG=tracebackancestors alone
+ * (golang/ancestors.h). */
+static struct hb_error *plan_ancestors(struct capture *capture, uint64_t slice)
+{
+	const uint8_t *header = slice ? capture_want(capture, slice, 16) : NULL;
+	uint64_t n = header ? hb_load_u64(header + 8) : 0;
+	if (!n || n > HB_MOST_ANCESTORS)
+		return NULL;
+	const uint8_t *list = capture_want(capture, hb_load_u64(header), n * HB_ANCESTOR_SIZE);
+	for (uint64_t i = 0; list && i < n; i++) {
+		const uint8_t *pcs = list + i * HB_ANCESTOR_SIZE + HB_ANCESTOR_PCS;
+		uint64_t npcs = hb_load_u64(pcs + 8);
+		if (npcs && npcs <= HB_MOST_ANCESTOR_PCS)
+			TRY(capture_plan(capture, hb_load_u64(pcs), npcs * 8));
+	}
+	return NULL;
+}
+
 static struct hb_error *plan_goroutine(struct capture *capture, uint64_t g)
 {
 	const struct hb_go_layout *layout = capture->go.layout;
@@ -290,6 +309,8 @@ static struct hb_error *plan_goroutine(struct capture *capture, uint64_t g)
 	/* The vector registers of a preempted goroutine are outside the heap (runtime/preempt_xreg.go, 1.26+). */
 	if (layout->g.xregs != HB_ABSENT && at[layout->g.async_safe_point] && hb_load_u64(at + layout->g.xregs))
 		TRY(capture_plan(capture, hb_load_u64(at + layout->g.xregs), layout->xreg_state.size));
+	if (layout->g.ancestors != HB_ABSENT)
+		TRY(plan_ancestors(capture, hb_load_u64(at + layout->g.ancestors)));
 	uint64_t lo = hb_load_u64(at + layout->g.stack), hi = hb_load_u64(at + layout->g.stack + 8);
 	uint64_t sp = hb_load_u64(at + layout->g.sched + layout->gobuf.sp);
 	uint64_t syscallsp = hb_load_u64(at + layout->g.syscallsp);

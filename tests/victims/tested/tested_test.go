@@ -1,12 +1,10 @@
-// A package whose tests pass, and leave goroutines behind that can never run again: for `go test -exec`.
+// These tests pass, and leave goroutines behind that can never run again: for `go test -exec`.
 package tested
 
 import (
 	"sync"
 	"testing"
 )
-
-func send(to chan<- int) { to <- 1 }
 
 func TestLeavesOne(t *testing.T) {
 	t.Parallel()
@@ -20,6 +18,10 @@ func TestLeavesTwo(t *testing.T) {
 	for i := 0; i < 2; i++ {
 		go func(group *sync.WaitGroup) { group.Wait() }(&never)
 	}
+}
+
+func TestLeavesThroughALibrary(t *testing.T) {
+	serve()
 }
 
 func TestLeavesNone(t *testing.T) {

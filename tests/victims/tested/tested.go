@@ -1,0 +1,9 @@
+// Package tested is what its tests test.
+package tested
+
+// serve starts a goroutine that starts the one that stays, and ends.
+func serve() { go accept() }
+
+func accept() { go send(make(chan int)) }
+
+func send(to chan<- int) { to <- 1 }
