@@ -260,6 +260,15 @@ static bool is_called_without_maps(const struct hb_frame_code *code, bool innerm
 	return code->kind == HB_FRAME_BULK_BARRIER || (innermost && (code->func.flag & HB_FUNC_ASM));
 }
 
+/* Registers that point to the stack keep alive what lies there, as words of the innermost frame do: a function that was passed
+ * the address of a variable of its caller's may have it nowhere else. What registers have of the heap is the thread's. */
+static void scan_registers(struct scan *scan, const struct hb_registers *registers)
+{
+	for (unsigned i = 0; i < registers->ngeneral; i++)
+		if (registers->general[i] >= scan->stack.start && registers->general[i] < scan->stack.end)
+			found(scan, registers->general[i], 0, "", true);
+}
+
 /* Every frame by its maps, from `frame` on; false when that was not possible to the end. interrupted: the innermost is of a function
  * that stands anywhere, not at a call. */
 static bool scan_frames(struct scan *scan, struct hb_unwinder *frame, bool interrupted)
@@ -400,6 +409,8 @@ struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_gorout
 	           scan_frames(&scan, &frame, runs);
 	if (*precise) {
 		scan_around(&scan);
+		if (runs)
+			scan_registers(&scan, &go->snapshot->threads[goroutine->thread].registers);
 		scan_objects(&scan);
 	} else {
 		uint64_t start = goroutine->stack_lo;
@@ -427,6 +438,8 @@ struct hb_error *hb_go_scan_system_stack(const struct hb_go *go, const struct hb
 	scan.stack = hb_stack_bytes(go->snapshot, from->sp, stack_hi);
 	*precise = scan.stack.bytes && hb_unwinder_init(&frame, go, scan.stack, from->pc, from->sp, from->exact) &&
 	           (scan_frames(&scan, &frame, true) || frame.code->kind == HB_FRAME_SWITCH);
+	if (*precise && from->registers)
+		scan_registers(&scan, from->registers);
 	if (*precise)
 		scan_objects(&scan);
 	bool nomem = scan.nomem;

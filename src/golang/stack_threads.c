@@ -89,7 +89,7 @@ static void scan_system_stack(struct thread_scan *scan, const struct hb_register
                               const struct hb_go_thread *thread, bool in_vdso)
 {
 	bool precise = false;
-	struct hb_go_position from = {.pc = registers->pc, .sp = registers->sp, .exact = true};
+	struct hb_go_position from = {.pc = registers->pc, .sp = registers->sp, .exact = true, .registers = registers};
 	if (in_vdso)
 		from = (struct hb_go_position){.pc = thread->vdso_pc, .sp = thread->vdso_sp};
 	if (in_vdso && !hb_go_stack_has(thread->g0_stack, from.sp))

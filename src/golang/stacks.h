@@ -36,7 +36,8 @@ struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_gorout
 /* A position on a system stack. */
 struct hb_go_position {
 	uint64_t pc, sp;
-	bool exact; /* pc is where a thread stands, not a return address */
+	bool exact;                           /* pc is where a thread stands, not a return address */
+	const struct hb_registers *registers; /* the thread's; NULL: they hold nothing of Go's */
 };
 /* The same for a system stack, from a position up to stack_hi: the innermost frame conservatively, those that called it by
  * their maps. False when that was not possible to the end. */

@@ -681,6 +681,28 @@ static void a_running_goroutine_is_scanned_from_its_sp(void **state)
 	tear_down(&f);
 }
 
+/* A function that was passed the address of its caller's variable may have it in a register alone. */
+static void registers_keep_variables_alive(void **state)
+{
+	struct fixture f;
+	struct hb_thread thread;
+	set_up(&f);
+	uint64_t locals = two_frames(&f, 0x20, 0x20), arguments = locals + LOCALS * 8 + 16;
+	run_on_own_stack(&f, &thread);
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x108), 0);
+	thread.registers.general[thread.registers.ngeneral++] = arguments;
+	assert_true(scan(&f)->precise);
+	assert_int_equal(holds(0x108), 2);
+	struct hb_go_position from = {.pc = f.goroutine.pc, .sp = f.sp, .exact = true, .registers = &thread.registers};
+	bool precise;
+	found.n = 0;
+	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
+	assert_true(precise);
+	assert_int_equal(holds(0x108), 2);
+	tear_down(&f);
+}
+
 /* A call that has no map: of assembly that keeps registers, of a write barrier in bulk. */
 static void what_is_called_without_maps_says_nothing_of_its_caller(void **state)
 {
@@ -805,6 +827,7 @@ int main(void)
 	        cmocka_unit_test(defers_and_panics_hold_what_they_need),
 	        cmocka_unit_test(without_sane_frames_every_word_counts),
 	        cmocka_unit_test(a_running_goroutine_is_scanned_from_its_sp),
+	        cmocka_unit_test(registers_keep_variables_alive),
 	        cmocka_unit_test(what_is_called_without_maps_says_nothing_of_its_caller),
 	        cmocka_unit_test(system_stacks_are_scanned_up_to_the_switch),
 	        cmocka_unit_test(lost_pages_do_not_hide_the_others),
