@@ -400,17 +400,15 @@ struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_gorout
 	struct scan scan = {.go = go, .goroutine = goroutine, .visit = visit, .ctx = ctx};
 	struct hb_unwinder frame;
 	bool sp_in_stack = goroutine->sp >= goroutine->stack_lo && goroutine->sp < goroutine->stack_hi;
-	bool parked = sp_in_stack && goroutine->status != HB_G_RUNNING, runs = sp_in_stack && goroutine->on_own_stack;
+	bool parked = sp_in_stack && goroutine->status != HB_G_RUNNING;
 	/* While a stack is being copied, pointers into it are of either copy: there is no telling what points to what.
 	 */
-	if ((parked && goroutine->status != HB_G_COPYSTACK) || runs)
+	if (parked && goroutine->status != HB_G_COPYSTACK)
 		scan.stack = hb_stack_bytes(go->snapshot, goroutine->sp, goroutine->stack_hi);
-	*precise = scan.stack.bytes && hb_unwinder_init(&frame, go, scan.stack, goroutine->pc, goroutine->sp, runs) &&
-	           scan_frames(&scan, &frame, runs);
+	*precise = scan.stack.bytes && hb_unwinder_init(&frame, go, scan.stack, goroutine->pc, goroutine->sp, false) &&
+	           scan_frames(&scan, &frame, false);
 	if (*precise) {
 		scan_around(&scan);
-		if (runs)
-			scan_registers(&scan, &go->snapshot->threads[goroutine->thread].registers);
 		scan_objects(&scan);
 	} else {
 		uint64_t start = goroutine->stack_lo;

@@ -647,37 +647,53 @@ static void without_sane_frames_every_word_counts(void **state)
 	tear_down(&f);
 }
 
-/* Its thread stands in leaf, called by caller. */
-static void run_on_own_stack(struct fixture *f, struct hb_thread *thread)
-{
-	*thread =
-	        (struct hb_thread){.tid = 1, .has_registers = true, .registers = {.sp = f->sp, .pc = f->goroutine.pc}};
-	f->code.snapshot.threads = thread;
-	f->code.snapshot.nthreads = 1;
-	f->goroutine.status = HB_G_RUNNING;
-	f->goroutine.thread = 0;
-	f->goroutine.on_own_stack = true;
-}
-
 static const uint64_t leafs_words[] = {0x30, 0x38, 0x40, 0x48, 0x110, 0x118, 0x120, 0x128};
 
 static void a_running_goroutine_is_scanned_from_its_sp(void **state)
 {
 	struct fixture f;
-	struct hb_thread thread;
 	set_up(&f);
 	two_frames(&f, 0x20, 0x20);
 	code_store(&f.code, f.sp - 8, HEAP + 0x700);
-	run_on_own_stack(&f, &thread);
-	assert_true(scan(&f)->precise);
-	for (size_t i = 0; i < hb_countof(leafs_words); i++)
-		assert_int_equal(holds(leafs_words[i]), 2);
-	assert_int_equal(holds(0x18), 1); /* the caller stands at a call */
-	assert_int_equal(holds(0x100), 1);
-	assert_int_equal(found.n, hb_countof(leafs_words) + 2);
+	struct hb_thread thread = {.tid = 1, .has_registers = true, .registers = {.sp = f.sp, .pc = f.leaf + 0x20}};
+	f.code.snapshot.threads = &thread;
+	f.code.snapshot.nthreads = 1;
+	f.goroutine.status = HB_G_RUNNING;
+	f.goroutine.thread = 0;
+	f.goroutine.on_own_stack = true;
+	assert_false(scan(&f)->precise);
+	assert_int_equal(holds(0x700), 0);
+	assert_int_equal(holds(0x40), 2);
 	f.goroutine.on_own_stack = false; /* its thread is on another stack, and not on that of its g0 */
 	assert_false(scan(&f)->precise);
 	assert_int_equal(holds(0x700), 2);
+	tear_down(&f);
+}
+
+static bool scan_system_stack(const struct fixture *f, uint64_t pc, const struct hb_registers *registers)
+{
+	struct hb_go_position from = {.pc = pc, .sp = f->sp, .exact = true, .registers = registers};
+	bool precise;
+	found.n = 0;
+	assert_null(hb_go_scan_system_stack(&f->code.go, &from, TOP, keep_pointer, &found, &precise));
+	return precise;
+}
+
+/* On a system stack the thread may stand anywhere in the innermost function; those that called it stand at calls. */
+static void system_stacks_are_scanned_by_maps_but_for_the_innermost_frame(void **state)
+{
+	struct fixture f;
+	set_up(&f);
+	two_frames(&f, 0x20, 0x20);
+	code_store(&f.code, f.sp - 8, HEAP + 0x700);
+	assert_true(scan_system_stack(&f, f.leaf + 0x20, NULL));
+	for (size_t i = 0; i < hb_countof(leafs_words); i++)
+		assert_int_equal(holds(leafs_words[i]), 2);
+	assert_int_equal(holds(0x18), 1);
+	assert_int_equal(holds(0x100), 1);
+	assert_int_equal(found.n, hb_countof(leafs_words) + 2);
+	assert_false(scan_system_stack(&f, f.jumps + 0x20, NULL)); /* who knows where it goes on */
+	assert_false(scan_system_stack(&f, 1, NULL));              /* not in Go's text */
 	tear_down(&f);
 }
 
@@ -685,20 +701,13 @@ static void a_running_goroutine_is_scanned_from_its_sp(void **state)
 static void registers_keep_variables_alive(void **state)
 {
 	struct fixture f;
-	struct hb_thread thread;
+	struct hb_registers registers = {0};
 	set_up(&f);
-	uint64_t locals = two_frames(&f, 0x20, 0x20), arguments = locals + LOCALS * 8 + 16;
-	run_on_own_stack(&f, &thread);
-	assert_true(scan(&f)->precise);
+	uint64_t locals = two_frames(&f, 0x20, 0x20);
+	assert_true(scan_system_stack(&f, f.leaf + 0x20, &registers));
 	assert_int_equal(holds(0x108), 0);
-	thread.registers.general[thread.registers.ngeneral++] = arguments;
-	assert_true(scan(&f)->precise);
-	assert_int_equal(holds(0x108), 2);
-	struct hb_go_position from = {.pc = f.goroutine.pc, .sp = f.sp, .exact = true, .registers = &thread.registers};
-	bool precise;
-	found.n = 0;
-	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
-	assert_true(precise);
+	registers.general[registers.ngeneral++] = locals + LOCALS * 8 + 16; /* the caller's arguments */
+	assert_true(scan_system_stack(&f, f.leaf + 0x20, &registers));
 	assert_int_equal(holds(0x108), 2);
 	tear_down(&f);
 }
@@ -708,13 +717,10 @@ static void what_is_called_without_maps_says_nothing_of_its_caller(void **state)
 {
 	for (unsigned barrier = 0; barrier < 2; barrier++) {
 		struct fixture f;
-		struct hb_thread thread;
 		set_up(&f);
 		two_frames(&f, 0x20, 0x20);
 		push(&f, f.leaf + 0x21);
-		park(&f, (barrier ? f.barrier : f.assembly) + 0x20);
-		run_on_own_stack(&f, &thread);
-		assert_true(scan(&f)->precise);
+		assert_true(scan_system_stack(&f, (barrier ? f.barrier : f.assembly) + 0x20, NULL));
 		for (size_t i = 0; i < hb_countof(leafs_words); i++)
 			assert_int_equal(holds(leafs_words[i]), 2);
 		assert_int_equal(holds(0x18), 1);
@@ -723,34 +729,21 @@ static void what_is_called_without_maps_says_nothing_of_its_caller(void **state)
 	}
 }
 
-/* On a system stack there is nothing above the switch to it, whatever lies there. */
-static void system_stacks_are_scanned_up_to_the_switch(void **state)
+/* There is nothing above the switch to a system stack, whatever lies there. */
+static void system_stacks_end_at_the_switch(void **state)
 {
 	struct fixture f;
-	bool precise;
 	set_up(&f);
-	push(&f, HEAP + 0x700);
-	push(&f, f.switches + 0x20); /* the frame of who calls it has no arguments */
-	uint64_t end = f.sp;
-	push_frame(&f, HEAP + 0x10, HEAP + 0x18, HEAP + 0x20, HEAP + 0x28, HEAP + 0x110);
+	for (unsigned i = 0; i < 4; i++)
+		push(&f, HEAP + 0x700);
+	push(&f, f.switches + 0x20);
+	push_frame(&f, HEAP + 0x30, HEAP + 0x38, HEAP + 0x40, HEAP + 0x48, HEAP + 0x120);
 	push(&f, f.caller + 0x20);
 	push_frame(&f, HEAP + 0x30, HEAP + 0x38, HEAP + 0x40, HEAP + 0x48, HEAP + 0x120);
-	struct hb_go_position from = {.pc = f.leaf + 0x20, .sp = f.sp, .exact = true};
-	found.n = 0;
-	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
-	assert_true(precise);
-	for (size_t i = 0; i < hb_countof(leafs_words); i++)
-		assert_int_equal(holds(leafs_words[i]), 2);
-	assert_int_equal(holds(0x18), 1);
-	for (size_t i = 0; i < found.n; i++)
-		assert_true(found.list[i].value != HEAP + 0x700 || found.list[i].slot < end + 16);
-	from = (struct hb_go_position){
-	        .pc = f.jumps + 0x20, .sp = f.sp, .exact = true}; /* who knows where it goes on */
-	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
-	assert_false(precise);
-	from.pc = 1; /* not in Go's text */
-	assert_null(hb_go_scan_system_stack(&f.code.go, &from, TOP, keep_pointer, &found, &precise));
-	assert_false(precise);
+	assert_true(scan_system_stack(&f, f.leaf + 0x20, NULL));
+	assert_int_equal(holds(0x30), 2);
+	for (size_t i = 0; i < found.n; i++) /* the first of those words are where the caller's arguments would be */
+		assert_true(found.list[i].slot < TOP - 16 - 2 * 8);
 	tear_down(&f);
 }
 
@@ -827,9 +820,10 @@ int main(void)
 	        cmocka_unit_test(defers_and_panics_hold_what_they_need),
 	        cmocka_unit_test(without_sane_frames_every_word_counts),
 	        cmocka_unit_test(a_running_goroutine_is_scanned_from_its_sp),
+	        cmocka_unit_test(system_stacks_are_scanned_by_maps_but_for_the_innermost_frame),
 	        cmocka_unit_test(registers_keep_variables_alive),
 	        cmocka_unit_test(what_is_called_without_maps_says_nothing_of_its_caller),
-	        cmocka_unit_test(system_stacks_are_scanned_up_to_the_switch),
+	        cmocka_unit_test(system_stacks_end_at_the_switch),
 	        cmocka_unit_test(lost_pages_do_not_hide_the_others),
 	        cmocka_unit_test(hostile_stacks_do_no_harm),
 	};
