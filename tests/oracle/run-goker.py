@@ -139,7 +139,7 @@ def goroutines(lines):
 
 class Score:
     def __init__(self):
-        self.programs = self.proven = self.leaked = self.settled = 0
+        self.programs = self.proven = self.leaked = self.settled = self.again = 0
         self.missed, self.woke, self.lost, self.failed = [], [], [], []
         self.beyond = {}  # {program and what the goroutine waits in: how many}
 
@@ -154,6 +154,13 @@ def examine(binary, program, score, simple):
         # 1.26 accuses a main goroutine in select {}, which is there on purpose; 1.27 does not.
         leaked = {id for id, state in goroutines(victim.ask("runtime")).items() if (id, state[:17]) != (1, "select (no cases)")}
         second = look(victim)
+        # A thread that runs timers all the time may have something in a register at the very moment: then it is reached, and the next look
+        # decides.
+        for _ in range(3):
+            if not (first | leaked) - second:
+                break
+            score.again += 1
+            second = look(victim)
         alive = goroutines(victim.ask("alive"))
         victim.stop()
     except (EOFError, TimeoutError, RuntimeError) as error:
@@ -187,6 +194,7 @@ def every_version():
                 examine(binary, program, score, package == ".")
         print(f"    Go {version}: {score.programs} programs held; {score.proven} goroutines proven, {score.leaked} by the runtime; "
               f"{sum(score.beyond.values())} beyond it; {score.settled} were proven by the second look alone")
+        check(f"Go {version}: hardly a look has to be repeated", score.again <= 3, score.again)
         for cause, count in sorted(score.beyond.items()):
             print(f"        beyond, {cause}: {count}")
         check(f"Go {version}: every program was examined", score.programs >= 80, score.failed)
