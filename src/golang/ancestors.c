@@ -1,4 +1,5 @@
 #include "golang/ancestors.h"
+#include "golang/func_name.h"
 #include "golang/pclntab.h"
 
 #include <ctype.h>
@@ -24,16 +25,12 @@ static bool test_in(const struct hb_go_line *line, char *buf, size_t size)
 	size_t file = strlen(line->file), suffix = strlen("_test.go");
 	if (file < suffix || strcmp(line->file + file - suffix, "_test.go") != 0)
 		return false;
-	const char *name = strrchr(line->function, '/');
-	name = strchr(name ? name : line->function, '.');
-	if (name && name[1] == '(')
-		name = strchr(name + 1, '.');
-	if (!name)
+	struct hb_func_name name;
+	hb_func_name_parse(line->function, &name);
+	size_t len = strcspn(name.member.text ? name.member.text : "", ".[");
+	if (!len || !is_test_name(name.member.text, len))
 		return false;
-	size_t len = strcspn(++name, ".[");
-	if (!is_test_name(name, len))
-		return false;
-	snprintf(buf, size, "%.*s", (int)hb_min(len, size - 1), name);
+	snprintf(buf, size, "%.*s", (int)hb_min(len, size - 1), name.member.text);
 	return true;
 }
 

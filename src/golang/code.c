@@ -1,4 +1,5 @@
 #include "golang/code.h"
+#include "base/order.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "golang/code_track.h"
@@ -122,18 +123,6 @@ static int closure_compare(const void *left, const void *right)
 	return a->type == b->type ? 0 : a->type < b->type ? -1 : 1;
 }
 
-/* Sorts the part from `from` on and drops repetitions. */
-#define SORT_UNIQUE(v, from, compare)                                                              \
-	do {                                                                                       \
-		size_t start_ = (from), kept_ = start_;                                            \
-		if ((v)->len - start_ > 1)                                                         \
-			qsort((v)->data + start_, (v)->len - start_, sizeof(*(v)->data), compare); \
-		for (size_t i_ = start_; i_ < (v)->len; i_++)                                      \
-			if (i_ == start_ || compare(&(v)->data[kept_ - 1], &(v)->data[i_]))        \
-				(v)->data[kept_++] = (v)->data[i_];                                \
-		(v)->len = kept_;                                                                  \
-	} while (0)
-
 static struct hb_error *analyse_chunk(void *ctx, size_t i)
 {
 	const struct analysis *analysis = ctx;
@@ -149,7 +138,7 @@ static struct hb_error *analyse_chunk(void *ctx, size_t i)
 			continue;
 		size_t votes = chunk->sink.votes.len;
 		err = hb_code_track(&analysis->view, decoder, func, last, &chunk->sink);
-		SORT_UNIQUE(&chunk->sink.votes, votes, vote_compare);
+		HB_VEC_SORT_UNIQUE(&chunk->sink.votes, votes, vote_compare);
 		chunk->decoded += func->end - func->start;
 		if (!err && hb_interrupted())
 			err = hb_interrupted_error();
@@ -213,9 +202,9 @@ static struct hb_error *merge(struct analysis *analysis, struct hb_code_facts *f
 	}
 	TRY(hb_code_follow_results(&analysis->view, more.results.data, more.results.len, &more));
 	APPEND(&facts->votes, &more.votes);
-	SORT_UNIQUE(&facts->refs, 0, ref_compare);
-	SORT_UNIQUE(&facts->votes, 0, vote_compare);
-	SORT_UNIQUE(&facts->closures, 0, closure_compare);
+	HB_VEC_SORT_UNIQUE(&facts->refs, 0, ref_compare);
+	HB_VEC_SORT_UNIQUE(&facts->votes, 0, vote_compare);
+	HB_VEC_SORT_UNIQUE(&facts->closures, 0, closure_compare);
 	return NULL;
 }
 

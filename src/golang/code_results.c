@@ -3,6 +3,7 @@
  * Functions are read for it only when something in data takes their result, one round for each function that returns what
  * another one returns.
  */
+#include "base/order.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "golang/code_track.h"
@@ -38,12 +39,6 @@ static void following_deinit(struct following *following)
 	hb_vec_deinit(&following->todo);
 	hb_vec_deinit(&following->done);
 	hb_vec_deinit(&following->returns);
-}
-
-static int start_compare(const void *left, const void *right)
-{
-	const uint32_t *a = left, *b = right;
-	return *a == *b ? 0 : *a < *b ? -1 : 1;
 }
 
 static int return_compare(const void *left, const void *right)
@@ -96,7 +91,7 @@ static struct hb_error *read_todo(struct following *following)
 	for (size_t i = 0; i < following->todo.len; i++)
 		HB_VEC_PUSH(&following->done, following->todo.data[i]);
 	if (following->done.len)
-		qsort(following->done.data, following->done.len, sizeof(uint32_t), start_compare);
+		qsort(following->done.data, following->done.len, sizeof(uint32_t), hb_compare_u32);
 	following->todo.len = 0;
 	return NULL;
 }
@@ -108,17 +103,6 @@ static struct hb_error *add_todo(struct following *following, uint32_t start)
 		return NULL;
 	HB_VEC_PUSH(&following->todo, start);
 	return NULL;
-}
-
-static void sort_todo(struct following *following)
-{
-	size_t kept = 0;
-	if (following->todo.len)
-		qsort(following->todo.data, following->todo.len, sizeof(uint32_t), start_compare);
-	for (size_t i = 0; i < following->todo.len; i++)
-		if (!i || following->todo.data[i] != following->todo.data[kept - 1])
-			following->todo.data[kept++] = following->todo.data[i];
-	following->todo.len = kept;
 }
 
 /* The one thing that a function returns as far as is known; 0 when it is several or none. Sets *ret_next to the function
@@ -162,7 +146,7 @@ static struct hb_error *follow(struct following *following, const struct hb_code
 	for (size_t i = 0; i < n; i++)
 		TRY(add_todo(following, results[i].callee));
 	for (int round = 0; round < MAX_ROUNDS && following->todo.len; round++) {
-		sort_todo(following);
+		HB_VEC_SORT_UNIQUE(&following->todo, 0, hb_compare_u32);
 		TRY(read_todo(following));
 		for (size_t i = 0; i < following->returns.len; i++) {
 			uint32_t callee;

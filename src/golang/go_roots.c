@@ -236,27 +236,14 @@ static void visit_object_word(void *ctx, uint64_t word)
  * cleanup's func value (and argument, 1.26+) is. */
 static void add_special(struct builder *builder, const struct hb_span *span, const struct hb_specials *record)
 {
-	const uint64_t special = record->addr;
-	const uint32_t kind = record->kind;
-	const struct hb_go_layout *layout = builder->go->layout;
-	const struct hb_snapshot *snapshot = builder->go->snapshot;
-	uint64_t value;
-	if (kind == layout->kinds.finalizer) {
-		if (hb_snapshot_u64(snapshot, special + layout->special_finalizer.fn, &value))
+	uint64_t at, value;
+	uint32_t n = hb_specials_roots(record, &at), slot = hb_specials_slot(record, span);
+	for (uint32_t i = 0; i < n; i++)
+		if (hb_snapshot_u64(builder->go->snapshot, at + i * 8, &value))
 			add_edge(builder, value, 0);
-		uint32_t slot = hb_specials_slot(record, span);
-		if (slot) {
-			struct object_visit visit = {builder, hb_heap_slot_addr(span, slot)};
-			hb_heap_each_pointer_word(builder->heap, span, slot, visit_object_word, &visit);
-		}
-	} else if (kind == layout->kinds.weak_handle) {
-		if (hb_snapshot_u64(snapshot, special + layout->special_weak.handle, &value))
-			add_edge(builder, value, 0);
-	} else if (kind == layout->kinds.cleanup) {
-		uint32_t words = layout->cleanup_fn.size == HB_ABSENT ? 1 : layout->cleanup_fn.size / 8;
-		for (uint32_t i = 0; i < words; i++)
-			if (hb_snapshot_u64(snapshot, special + layout->special_cleanup.fn + i * 8, &value))
-				add_edge(builder, value, 0);
+	if (record->kind == builder->go->layout->kinds.finalizer && slot) {
+		struct object_visit visit = {builder, hb_heap_slot_addr(span, slot)};
+		hb_heap_each_pointer_word(builder->heap, span, slot, visit_object_word, &visit);
 	}
 }
 

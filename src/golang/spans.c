@@ -232,18 +232,19 @@ static void set_finalizable(struct reader *reader, const struct hb_span *span)
 	}
 }
 
-static void set_bits_at(const struct reader *reader, const struct hb_span *span, const uint8_t *field)
+/* field: of the mspan, that leads to the bits. */
+static bool set_bits_at(const struct reader *reader, const struct hb_span *span, const uint8_t *field)
 {
 	const uint8_t *bits = hb_snapshot_at(reader->go->snapshot, hb_load_u64(field), (span->nelems + 7) / 8);
 	if (bits)
 		set_bits(reader->heap->allocated, span->first_slot, bits, span->nelems);
+	return bits;
 }
 
-/* The sweeper sets freeindex to 0 before mark bits become allocation bits, and others become mark bits after
- * (runtime/mgcsweep.go sweep, 1.18-1.27): between these steps, only all of them together have every object that lives. */
-static void read_being_swept(struct reader *reader, const struct hb_span *span, const uint8_t *mspan,
-                             const uint8_t *marks)
+/* What the sweep leaves. */
+static void set_marked(struct reader *reader, const struct hb_span *span, const uint8_t *mspan)
 {
+	const uint8_t *marks = inline_marks(reader, span);
 	set_bits_at(reader, span, mspan + reader->layout->mspan.gcmark_bits);
 	if (marks)
 		set_bits(reader->heap->allocated, span->first_slot, marks, hb_min(span->nelems, 63u * 8));
@@ -253,28 +254,21 @@ static void read_being_swept(struct reader *reader, const struct hb_span *span, 
 static void read_allocated(struct reader *reader, struct hb_span *span)
 {
 	const struct hb_go_layout *layout = reader->layout;
-	const struct hb_snapshot *snapshot = reader->go->snapshot;
 	struct hb_heap *heap = reader->heap;
-	const uint8_t *at = hb_snapshot_at(snapshot, span->mspan, layout->mspan.size);
-	const uint8_t *marks = inline_marks(reader, span);
+	const uint8_t *at = hb_snapshot_at(reader->go->snapshot, span->mspan, layout->mspan.size);
 	bool hidden_marks =
 	        heap->inline_marks && span->kind == HB_SPAN_NOSCAN && span->elem_size >= 16 && span->elem_size <= 512;
 	if (!at)
 		return;
-	if (span->unswept && !hidden_marks) {
-		set_bits_at(reader, span, at + layout->mspan.gcmark_bits);
-		if (marks)
-			set_bits(heap->allocated, span->first_slot, marks, hb_min(span->nelems, 63u * 8));
-		set_finalizable(reader, span);
+	bool only_marks = span->unswept && !hidden_marks;
+	/* The sweeper sets freeindex to 0 before mark bits become allocation bits, and others become mark bits after
+	 * (runtime/mgcsweep.go sweep, 1.18-1.27): between these steps, only all of them together have every object that
+	 * lives. */
+	if (only_marks || span->being_swept)
+		set_marked(reader, span, at);
+	if (only_marks)
 		return;
-	}
-	if (span->being_swept)
-		read_being_swept(reader, span, at, marks);
-	const uint8_t *bits =
-	        hb_snapshot_at(snapshot, hb_load_u64(at + layout->mspan.alloc_bits), (span->nelems + 7) / 8);
-	if (bits)
-		set_bits(heap->allocated, span->first_slot, bits, span->nelems);
-	else
+	if (!set_bits_at(reader, span, at + layout->mspan.alloc_bits))
 		reader->rejected++;
 	/* Everything below the index that the allocator has passed is allocated (runtime/mbitmap.go isFree). Not
 	 * freeIndexForScan: from 1.25 on it stands still while the collector marks. */

@@ -72,6 +72,23 @@ bool hb_specials_next(struct hb_specials *specials)
 	return !specials->broken;
 }
 
+uint32_t hb_specials_roots(const struct hb_specials *specials, uint64_t *ret)
+{
+	const struct hb_go_layout *layout = specials->go->layout;
+	if (specials->kind == layout->kinds.finalizer) {
+		*ret = specials->addr + layout->special_finalizer.fn;
+		return 1;
+	}
+	if (specials->kind == layout->kinds.weak_handle) {
+		*ret = specials->addr + layout->special_weak.handle;
+		return 1;
+	}
+	if (specials->kind != layout->kinds.cleanup)
+		return 0;
+	*ret = specials->addr + layout->special_cleanup.fn;
+	return layout->cleanup_fn.size == HB_ABSENT ? 1 : layout->cleanup_fn.size / 8;
+}
+
 uint32_t hb_specials_slot(const struct hb_specials *specials, const struct hb_span *span)
 {
 	uint64_t index = specials->offset / span->elem_size;

@@ -42,5 +42,8 @@ struct hb_specials {
 struct hb_specials hb_specials(const struct hb_go *go);
 void hb_specials_start(struct hb_specials *specials, const struct hb_span *span);
 bool hb_specials_next(struct hb_specials *specials);
+/* The words of the record that the collector takes for roots: the function of a finalizer or cleanup, and since 1.26 the latter's
+ * argument; the handle of weak pointers (runtime/mgcmark.go markrootSpans, scanSpecial). Returns how many from *ret on; 0: none. */
+uint32_t hb_specials_roots(const struct hb_specials *specials, uint64_t *ret);
 /* The slot of the object that the record is about, one of that span; 0: there is no such object. */
 uint32_t hb_specials_slot(const struct hb_specials *specials, const struct hb_span *span);

@@ -305,7 +305,7 @@ struct hb_error *hb_blocked_describe(struct hb_blocked *blocked, const uint32_t 
 	const struct hb_analysis *analysis = blocked->analysis;
 	struct tally tally = tally_up(blocked, nodes, n);
 	char count[32], stacks[32];
-	bool certain = !analysis->go->newer && !analysis->snapshot->notes.partial;
+	bool certain = hb_finding_may_be_proven(analysis);
 	hb_format_count(n, count, sizeof(count));
 	hb_format_bytes(tally.stacks, stacks, sizeof(stacks));
 	finding->rule = "H201";

@@ -4,6 +4,7 @@
  * A finalizer can only be taken off by who has the object: nobody, so it is proven. A cleanup can be stopped by who has its
  * runtime.Cleanup, which is two numbers: likely.
  */
+#include "base/order.h"
 #include "golang/pclntab.h"
 #include "leak/detectors.h"
 #include "leak/finalizer_graph.h"
@@ -33,32 +34,21 @@ struct scan {
 
 /* --- Groups ------------------------------------------------------------------------------------------------------- */
 
-static uint64_t code_of(const struct hb_analysis *analysis, const struct hb_finalizer_record *record)
-{
-	uint64_t pc = 0;
-	return record->fn && hb_snapshot_u64(analysis->snapshot, record->fn, &pc) ? pc : 0;
-}
-
-static int compare_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
 static int compare_groups(const struct scan *scan, uint32_t a, uint32_t b)
 {
 	const struct hb_finalizer_record *x = &scan->graph.records.data[a], *y = &scan->graph.records.data[b];
 	const uint32_t *type_of = scan->analysis->typing->type_of;
-	int order = compare_u64(x->cleanup, y->cleanup);
+	int order = hb_order(x->cleanup, y->cleanup);
 	if (!order)
-		order = compare_u64(type_of[x->slot], type_of[y->slot]);
-	return order ? order : compare_u64(code_of(scan->analysis, x), code_of(scan->analysis, y));
+		order = hb_order(type_of[x->slot], type_of[y->slot]);
+	return order ? order : hb_order(x->code, y->code);
 }
 
 static int by_group(const void *a, const void *b, void *ctx)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 	int order = compare_groups(ctx, x, y);
-	return order ? order : compare_u64(x, y);
+	return order ? order : hb_order(x, y);
 }
 
 static struct hb_error *put_in_order(struct scan *scan)
@@ -103,7 +93,6 @@ static struct hb_error *sum_up(struct scan *scan, struct group *group)
 /* The nodes from a record's object on until something points to that object again; empty if the memory for it is missing. */
 struct way {
 	HB_VEC(uint32_t) slots;
-	bool through_function; /* from the finalizer's function, not from the object */
 };
 
 /* Backwards from the object to the record, in `parent` of a search from the record. */
@@ -196,7 +185,7 @@ static struct hb_error *write_evidence(const struct scan *scan, const struct gro
 		        finding, hb_say("what a cleanup is called with is kept until it runs, and leads back to "
 		                        "the object: so it never runs; only a runtime.Cleanup that somebody kept "
 		                        "could stop it"));
-	if (hb_go_lines(scan->analysis->go, code_of(scan->analysis, first), &line, 1))
+	if (hb_go_lines(scan->analysis->go, first->code, &line, 1))
 		TRY(hb_finding_because(finding, hb_say("the finalizer is %s", line.function)));
 	return hb_finding_because(finding,
 	                          hb_say("what it needs is kept until it runs, and leads back to the object: so it "
@@ -206,7 +195,7 @@ static struct hb_error *write_evidence(const struct scan *scan, const struct gro
 static struct hb_error *describe(struct scan *scan, const struct group *group, struct hb_finding *finding)
 {
 	const struct hb_finalizer_record *first = &scan->graph.records.data[group->records[0]];
-	bool certain = !scan->analysis->go->newer && !scan->analysis->snapshot->notes.partial;
+	bool certain = hb_finding_may_be_proven(scan->analysis);
 	hb_autofree uint32_t *slots = calloc(group->n, sizeof(*slots));
 	if (!slots)
 		return hb_error_nomem();

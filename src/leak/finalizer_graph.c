@@ -48,16 +48,19 @@ static bool may_be_kept(const struct builder *builder, uint32_t slot)
 static struct hb_error *add_record(struct builder *builder, uint32_t slot, const struct hb_specials *record)
 {
 	struct hb_finalizer_graph *graph = builder->graph;
-	const struct hb_go_layout *layout = builder->analysis->go->layout;
-	bool cleanup = record->kind == layout->kinds.cleanup;
-	struct hb_finalizer_record added = {.slot = slot, .cleanup = cleanup, .first = graph->values.len};
-	uint32_t words = cleanup && layout->cleanup_fn.size != HB_ABSENT ? layout->cleanup_fn.size / 8 : 1;
-	uint64_t at = record->addr + (cleanup ? layout->special_cleanup.fn : layout->special_finalizer.fn), value;
-	for (uint32_t i = 0; i < words; i++) {
-		if (!hb_snapshot_u64(builder->analysis->snapshot, at + i * 8, &value))
+	const struct hb_snapshot *snapshot = builder->analysis->snapshot;
+	struct hb_finalizer_record added = {
+	        .slot = slot,
+	        .cleanup = record->kind == builder->analysis->go->layout->kinds.cleanup,
+	        .first = graph->values.len,
+	};
+	uint64_t at, value;
+	uint32_t n = hb_specials_roots(record, &at);
+	for (uint32_t i = 0; i < n; i++) {
+		if (!hb_snapshot_u64(snapshot, at + i * 8, &value))
 			continue;
-		if (!i)
-			added.fn = value;
+		if (!i && !hb_snapshot_u64(snapshot, value, &added.code))
+			added.code = 0;
 		HB_VEC_PUSH(&graph->values, value);
 		added.nvalues++;
 	}

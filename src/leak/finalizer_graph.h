@@ -13,7 +13,7 @@
 struct hb_finalizer_record {
 	uint32_t slot; /* of the object */
 	bool cleanup;
-	uint64_t fn;    /* address of its func value, 0 unknown */
+	uint64_t code;  /* entry of its function, 0 unknown */
 	uint64_t first; /* index in values */
 	uint32_t nvalues;
 	bool in_cycle;

@@ -4,6 +4,7 @@
  * Pool lead to one array of poolLocal each (sync/pool.go, sync/poolqueue.go; 1.18-1.27). Each thing in it is an interface, whose second
  * word leads to it.
  */
+#include "base/order.h"
 #include "leak/detectors.h"
 #include "leak/trail.h"
 #include "leak/wording.h"
@@ -110,15 +111,10 @@ struct pool {
 	uint64_t usual, large_bytes, all_bytes;
 };
 
-static int compare_u64(uint64_t a, uint64_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
 static int same_pool(const struct thing *a, const struct thing *b)
 {
-	int order = compare_u64(a->pool, b->pool);
-	return order ? order : compare_u64(a->type, b->type);
+	int order = hb_order(a->pool, b->pool);
+	return order ? order : hb_order(a->type, b->type);
 }
 
 static int by_pool(const void *a, const void *b)
@@ -126,8 +122,8 @@ static int by_pool(const void *a, const void *b)
 	const struct thing *x = a, *y = b;
 	int order = same_pool(x, y);
 	if (!order)
-		order = compare_u64(x->bytes, y->bytes);
-	return order ? order : compare_u64(x->slot, y->slot);
+		order = hb_order(x->bytes, y->bytes);
+	return order ? order : hb_order(x->slot, y->slot);
 }
 
 /* What is usual is what half of them have, or less. */
@@ -178,11 +174,6 @@ static uint32_t largest_part(const struct hb_analysis *analysis, uint32_t slot)
 	return largest.slot;
 }
 
-static int compare_slots(const void *a, const void *b)
-{
-	return compare_u64(*(const uint32_t *)a, *(const uint32_t *)b);
-}
-
 static struct hb_error *write_sites(const struct hb_analysis *analysis, const struct pool *pool,
                                     struct hb_finding *finding)
 {
@@ -192,7 +183,7 @@ static struct hb_error *write_sites(const struct hb_analysis *analysis, const st
 		return hb_error_nomem();
 	for (size_t i = 0; i < n; i++)
 		slots[i] = largest_part(analysis, pool->things[pool->first_large + i].slot);
-	qsort(slots, n, sizeof(*slots), compare_slots);
+	qsort(slots, n, sizeof(*slots), hb_compare_u32);
 	return hb_finding_sites(analysis, slots, NULL, n, finding);
 }
 

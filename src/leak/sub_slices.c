@@ -11,6 +11,7 @@
  * business: nothing is said of them unless they are cut off.
  */
 #include "leak/sub_slices.h"
+#include "base/order.h"
 #include "leak/detectors.h"
 #include "leak/trail.h"
 #include "leak/wording.h"
@@ -326,24 +327,19 @@ static struct hb_error *describe(const struct hb_analysis *analysis, const struc
 
 /* --- Findings --------------------------------------------------------------------------------------------------- */
 
-static int compare_u32(uint32_t a, uint32_t b)
-{
-	return a < b ? -1 : a > b;
-}
-
 static int same_group(const struct pin *a, const struct pin *b)
 {
-	int order = compare_u32(a->reason, b->reason);
+	int order = hb_order(a->reason, b->reason);
 	if (!order)
-		order = compare_u32(a->root, b->root);
-	return order ? order : compare_u32(a->owner, b->owner);
+		order = hb_order(a->root, b->root);
+	return order ? order : hb_order(a->owner, b->owner);
 }
 
 static int by_group(const void *a, const void *b)
 {
 	const struct pin *x = a, *y = b;
 	int order = same_group(x, y);
-	return order ? order : compare_u32(x->array->slot, y->array->slot);
+	return order ? order : hb_order(x->array->slot, y->array->slot);
 }
 
 static bool is_substantial(const struct hb_analysis *analysis, const struct pin *pins, size_t n)

@@ -164,15 +164,24 @@ static struct hb_error *first_step(const struct hb_analysis *analysis, uint32_t 
 	return add_step(finding, "", class);
 }
 
+/* Names the edge from one object to another, and the other's class. False without a name: the inside of a map, or part of something
+ * untyped. */
+static bool name_step(const struct hb_analysis *analysis, uint32_t from, uint32_t to, char edge[MAX_NAME],
+                      char class[MAX_NAME])
+{
+	uint64_t offset;
+	*edge = 0;
+	if (edge_offset(analysis->heap, from, to, &offset))
+		hb_typing_edge_name(analysis->typing, from, offset, edge, MAX_NAME);
+	class_name(analysis, to, class, MAX_NAME);
+	return *edge;
+}
+
 struct hb_error *hb_trail_step(const struct hb_analysis *analysis, uint32_t from, uint32_t to,
                                struct hb_finding *finding)
 {
-	char edge[MAX_NAME] = "", class[MAX_NAME];
-	uint64_t offset;
-	if (edge_offset(analysis->heap, from, to, &offset))
-		hb_typing_edge_name(analysis->typing, from, offset, edge, sizeof(edge));
-	class_name(analysis, to, class, sizeof(class));
-	return *edge ? add_step(finding, edge, class) : NULL;
+	char edge[MAX_NAME], class[MAX_NAME];
+	return name_step(analysis, from, to, edge, class) ? add_step(finding, edge, class) : NULL;
 }
 
 static struct hb_error *add_steps(const struct hb_analysis *analysis, const struct trail *trail,
@@ -180,16 +189,11 @@ static struct hb_error *add_steps(const struct hb_analysis *analysis, const stru
 {
 	size_t shown = 0;
 	for (size_t i = trail->slots.len - 1; i-- > 0;) {
-		char edge[MAX_NAME] = "", class[MAX_NAME];
-		uint64_t offset;
-		if (edge_offset(analysis->heap, trail->slots.data[i + 1], trail->slots.data[i], &offset))
-			hb_typing_edge_name(analysis->typing, trail->slots.data[i + 1], offset, edge, sizeof(edge));
-		/* Without a name: the inside of a map, or part of something untyped. */
-		if (!*edge)
+		char edge[MAX_NAME], class[MAX_NAME];
+		if (!name_step(analysis, trail->slots.data[i + 1], trail->slots.data[i], edge, class))
 			continue;
 		if (shown++ == MAX_STEPS)
 			return add_step(finding, "…", "");
-		class_name(analysis, trail->slots.data[i], class, sizeof(class));
 		TRY(add_step(finding, edge, class));
 	}
 	return NULL;

@@ -66,6 +66,11 @@ struct hb_error *hb_finding_help(struct hb_finding *finding, const char *text)
 	return finding->help ? NULL : hb_error_nomem();
 }
 
+bool hb_finding_may_be_proven(const struct hb_analysis *analysis)
+{
+	return !analysis->go->newer && !analysis->snapshot->notes.partial;
+}
+
 struct hb_error *hb_finding_holder(const struct hb_analysis *analysis, uint32_t node, struct hb_finding *finding)
 {
 	char text[1024] = "";

@@ -6,6 +6,9 @@
 /* Like asprintf; NULL when out of memory, which the functions below pass on. */
 char *hb_say(const char *fmt, ...) HB_PRINTF(1, 2);
 
+/* Whether all of the target was read, by a table of its release: what is missing may be what speaks against a proof. */
+bool hb_finding_may_be_proven(const struct hb_analysis *analysis);
+
 /* Take the text over, whatever happens. */
 struct hb_error *hb_finding_title(struct hb_finding *finding, char *text) HB_MUST_CHECK;
 struct hb_error *hb_finding_because(struct hb_finding *finding, char *text) HB_MUST_CHECK;

@@ -2,6 +2,7 @@
  * 0xffff800000000000 on linux/amd64, heapArenaBytes = 64 MB. mheap.allArenas (heapArenas from 1.26 on) lists the indices in
  * use, but not those of user arenas (runtime/arena.go, 1.20-1.27), which only programs built with GOEXPERIMENT=arenas have.
  */
+#include "base/order.h"
 #include "golang/arena_bits.h"
 #include "snapshot/capture_internal.h"
 
@@ -10,14 +11,6 @@
 struct addresses {
 	HB_VEC(uint64_t) list;
 };
-
-static int compare_u64(const void *a, const void *b)
-{
-	uint64_t x, y;
-	memcpy(&x, a, 8);
-	memcpy(&y, b, 8);
-	return x < y ? -1 : x > y;
-}
 
 /* From the target itself while it runs: it may have grown since its data was read, and before the arenas are known there
  * are no regions for the memory that lists them. */
@@ -131,7 +124,7 @@ struct hb_error *capture_go_arenas(struct capture *capture)
 	struct addresses fresh = {0};
 	struct hb_error *err = find(capture, &fresh);
 	if (!err && fresh.list.len) {
-		qsort(fresh.list.data, fresh.list.len, 8, compare_u64);
+		qsort(fresh.list.data, fresh.list.len, 8, hb_compare_u64);
 		drop_repetitions(&fresh);
 		err = capture_add_arenas(capture, fresh.list.data, (uint32_t)fresh.list.len);
 	}
