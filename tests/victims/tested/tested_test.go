@@ -2,13 +2,31 @@
 package tested
 
 import (
+	"runtime"
+	"strings"
 	"sync"
 	"testing"
 )
 
+// settle returns when all goroutines that a function of this package has started wait: before the process ends.
+func settle(creator string) {
+	dump := make([]byte, 1<<20)
+	for waits := false; !waits; {
+		runtime.Gosched()
+		for _, goroutine := range strings.Split(string(dump[:runtime.Stack(dump, true)]), "\n\n") {
+			if strings.Contains(goroutine, "created by heldby/victims/tested."+creator) {
+				if waits = !strings.Contains(goroutine, " [runn"); !waits {
+					break
+				}
+			}
+		}
+	}
+}
+
 func TestLeavesOne(t *testing.T) {
 	t.Parallel()
 	go send(make(chan int))
+	settle("TestLeavesOne")
 }
 
 func TestLeavesTwo(t *testing.T) {
@@ -18,10 +36,12 @@ func TestLeavesTwo(t *testing.T) {
 	for i := 0; i < 2; i++ {
 		go func(group *sync.WaitGroup) { group.Wait() }(&never)
 	}
+	settle("TestLeavesTwo")
 }
 
 func TestLeavesThroughALibrary(t *testing.T) {
 	serve()
+	settle("accept")
 }
 
 func TestLeavesNone(t *testing.T) {
