@@ -14,108 +14,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static FILE *open_proc(int pid, const char *name)
+FILE *hb_live_open_proc(int pid, const char *name)
 {
 	char path[64];
 	snprintf(path, sizeof(path), "/proc/%d/%s", pid, name);
 	return fopen(path, "re");
-}
-
-/* --- Mappings -------------------------------------------------------------------------------------------------------
- */
-
-/* "00400000-0052c000 r-xp 00000000 08:02 173521   /usr/bin/x": the head line of maps and smaps. */
-static bool parse_mapping(char *line, struct hb_mapping *ret, char **path)
-{
-	char perms[5];
-	unsigned major, minor;
-	int at = 0;
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 "%n", &ret->start, &ret->end, perms,
-	           &ret->file_offset, &major, &minor, &ret->inode, &at) != 7 ||
-	    ret->end <= ret->start || strlen(perms) != 4)
-		return false;
-	ret->readable = perms[0] == 'r';
-	ret->writable = perms[1] == 'w';
-	ret->executable = perms[2] == 'x';
-	ret->shared = perms[3] == 's';
-	char *text = line + at;
-	text += strspn(text, " ");
-	text[strcspn(text, "\n")] = 0;
-	*path = text;
-	return true;
-}
-
-/* What smaps said before the stop, for the mappings that are there now: where one was split, its first part is charged
- * first. */
-static void keep_rss(const struct hb_mapping *before, size_t nbefore, struct hb_mapping *now, size_t nnow)
-{
-	for (size_t i = 0, k = 0; i < nbefore; i++) {
-		uint64_t left = before[i].rss;
-		while (k < nnow && now[k].end <= before[i].start)
-			k++;
-		for (size_t at = k; at < nnow && now[at].start < before[i].end; at++) {
-			uint64_t overlap = hb_min(now[at].end, before[i].end) - hb_max(now[at].start, before[i].start);
-			uint64_t part = hb_min(left, overlap);
-			now[at].rss += part;
-			left -= part;
-		}
-	}
-}
-
-static struct hb_error *live_refresh_mappings(struct hb_target *target)
-{
-	struct hb_live *live = hb_live_of(target);
-	/* smaps counts pages and is slow on large processes: never while they wait. */
-	FILE *file = target->stopped ? NULL : open_proc(target->pid, "smaps");
-	bool with_rss = file;
-	if (!file)
-		file = open_proc(target->pid, "maps");
-	if (!file)
-		return hb_error_create(errno == ENOENT ? HB_ERR_GONE : HB_ERR_ATTACH,
-		                       errno == ENOENT ? "process %d has exited"
-		                                       : "cannot read the mappings of process %d",
-		                       target->pid);
-	hb_arena_deinit(&live->arena);
-	HB_VEC(struct hb_mapping) list = {0};
-	struct hb_target_memory memory = {0};
-	hb_autofree char *line = NULL;
-	size_t capacity = 0;
-	bool failed = false;
-	while (!failed && getline(&line, &capacity, file) > 0) {
-		uint64_t kb;
-		struct hb_mapping mapping = {0};
-		char *path;
-		struct hb_mapping *last = list.len ? &list.data[list.len - 1] : NULL;
-		if (last && sscanf(line, "Rss: %" SCNu64 " kB", &kb) == 1) {
-			last->rss = kb * 1024;
-			memory.rss += kb * 1024;
-		} else if (last && sscanf(line, "Anonymous: %" SCNu64 " kB", &kb) == 1) {
-			memory.rss_anon += kb * 1024;
-		} else if (last && sscanf(line, "Swap: %" SCNu64 " kB", &kb) == 1) {
-			memory.swap += kb * 1024;
-		} else if (parse_mapping(line, &mapping, &path)) {
-			mapping.path = hb_arena_strdup(&live->arena, path);
-			failed = !mapping.path || !hb_vec_push(&list, mapping);
-		}
-	}
-	fclose(file);
-	if (failed) {
-		hb_vec_deinit(&list);
-		return hb_error_nomem();
-	}
-	if (!list.len) {
-		hb_vec_deinit(&list);
-		return hb_error_create(HB_ERR_GONE, "process %d has exited", target->pid);
-	}
-	memory.rss_file = memory.rss - hb_min(memory.rss, memory.rss_anon);
-	if (!with_rss)
-		keep_rss(target->mappings, target->nmappings, list.data, list.len);
-	free(target->mappings);
-	target->mappings = list.data;
-	target->nmappings = list.len;
-	if (with_rss)
-		target->memory = memory;
-	return NULL;
 }
 
 /* --- Reading ---------------------------------------------------------------------------------------------------------
@@ -279,7 +182,7 @@ static void live_destroy(struct hb_target *target)
 
 static const struct hb_target_ops live_ops = {
         .destroy = live_destroy,
-        .refresh_mappings = live_refresh_mappings,
+        .refresh_mappings = hb_live_refresh_mappings,
         .stop = hb_live_stop,
         .resume = hb_live_resume,
         .read = live_read,
@@ -298,7 +201,7 @@ struct status {
 
 static bool read_status(int pid, struct status *ret)
 {
-	FILE *file = open_proc(pid, "status");
+	FILE *file = hb_live_open_proc(pid, "status");
 	if (!file)
 		return false;
 	*ret = (struct status){0};
@@ -403,7 +306,7 @@ static struct hb_error *no_memory_error(int pid, const struct status *status)
 {
 	unsigned flags = 0;
 	char line[512] = "";
-	FILE *file = open_proc(pid, "stat");
+	FILE *file = hb_live_open_proc(pid, "stat");
 	const char *fields = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
 	if (file)
 		fclose(file);
@@ -455,7 +358,7 @@ struct hb_error *hb_live_open(int pid, struct hb_target **ret)
 	pthread_mutex_init(&live->held_lock, NULL);
 	struct hb_error *err = open_files(live, &status);
 	if (!err)
-		err = live_refresh_mappings(&live->target);
+		err = hb_live_refresh_mappings(&live->target);
 	if (err) {
 		live_destroy(&live->target);
 		return err;

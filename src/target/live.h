@@ -1,9 +1,10 @@
-/* A live process: private parts shared by live.c (open, maps, reads) and live_stop.c (ptrace). */
+/* A live process: private parts shared by live.c (open, reads), live_mappings.c (maps and smaps) and live_stop.c (ptrace). */
 #pragma once
 #include "target/target.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 
 /* A thread held by ptrace. */
 struct hb_held_thread {
@@ -33,3 +34,7 @@ static inline struct hb_live *hb_live_of(struct hb_target *target)
 bool hb_live_has_ended(const struct hb_live *live);
 struct hb_error *hb_live_stop(struct hb_target *target, uint64_t max_wait_ns) HB_MUST_CHECK;
 struct hb_error *hb_live_resume(struct hb_target *target) HB_MUST_CHECK;
+/* /proc/PID/NAME, or NULL and errno. */
+FILE *hb_live_open_proc(int pid, const char *name);
+/* Of a stopped target, maps; else smaps, which also says what is resident. */
+struct hb_error *hb_live_refresh_mappings(struct hb_target *target) HB_MUST_CHECK;

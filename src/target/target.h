@@ -43,7 +43,7 @@ struct hb_range { /* one piece of target memory and where it goes */
 	void *to;
 };
 
-/* Resident set by kind, from smaps_rollup/statm (live) or the core's segments; bytes. */
+/* Resident set by kind, from smaps (live) or the core's segments; bytes. */
 struct hb_target_memory {
 	uint64_t rss, rss_anon, rss_file, rss_shmem, swap;
 };
