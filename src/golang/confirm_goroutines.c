@@ -155,13 +155,14 @@ static struct hb_error *check_stack(const struct hb_confirm *confirm, const stru
 {
 	struct stacks *stacks = ctx;
 	struct walk walk = {0};
-	bool complete = false, precise = false;
+	bool complete = false;
+	struct hb_stack_reading reading = {0};
 	if (g->status == HB_G_RUNNING || g->status == HB_G_COPYSTACK || !g->startpc)
 		return NULL;
 	TRY(hb_go_unwind(confirm->go, g, visit_frame, &walk, &complete));
-	TRY(hb_go_scan_stack(confirm->go, g, ignore_pointer, NULL, &precise));
+	TRY(hb_go_scan_stack(confirm->go, g, ignore_pointer, NULL, &reading));
 	stacks->walked++;
-	stacks->wrong += !complete || !precise || (walk.nframes > 1 && walk.outermost != g->startpc);
+	stacks->wrong += !complete || !reading.precise || (walk.nframes > 1 && walk.outermost != g->startpc);
 	return NULL;
 }
 

@@ -17,7 +17,7 @@ struct builder {
 	const struct hb_go_timers *timers;
 	struct hb_roots *roots;
 	uint32_t node; /* the one that edges go to */
-	uint64_t imprecise_stacks;
+	uint64_t imprecise_stacks, incomplete_stacks;
 	bool out_of_memory;
 };
 
@@ -150,15 +150,16 @@ static void visit_stack_pointer(void *ctx, const struct hb_stack_pointer *pointe
 
 static struct hb_error *add_goroutine(struct builder *builder, const struct hb_goroutine *goroutine, uint32_t group)
 {
-	bool precise = true;
+	struct hb_stack_reading reading;
 	TRY(add_node(builder, (struct hb_root_node){.kind = HB_ROOT_GOROUTINE,
 	                                            .parent = group,
 	                                            .id = goroutine->g,
 	                                            .name = "",
 	                                            .name_is_certain = true}));
 	add_edge(builder, goroutine->g, 0);
-	TRY(hb_go_scan_stack(builder->go, goroutine, visit_stack_pointer, builder, &precise));
-	builder->imprecise_stacks += !precise && goroutine->status != HB_G_RUNNING;
+	TRY(hb_go_scan_stack(builder->go, goroutine, visit_stack_pointer, builder, &reading));
+	builder->incomplete_stacks += !reading.complete;
+	builder->imprecise_stacks += reading.complete && !reading.precise && goroutine->status != HB_G_RUNNING;
 	return NULL;
 }
 
@@ -418,6 +419,10 @@ static struct hb_error *build(struct builder *builder)
 	TRY(add_tiny_blocks(builder));
 	TRY(add_dead_goroutines(builder));
 	TRY(add_cuts(builder));
+	if (builder->incomplete_stacks)
+		hb_notes_add_partial(builder->go->notes,
+		                     "parts of %llu goroutine stacks could not be read: what only they hold seems free",
+		                     (unsigned long long)builder->incomplete_stacks);
 	if (builder->imprecise_stacks)
 		hb_notes_add(builder->go->notes,
 		             "%llu goroutine stacks could not be unwound and were read conservatively: they may "

@@ -362,9 +362,10 @@ static void scan_whole(struct scan *scan, uint64_t start)
 	}
 	scan->incomplete = true;
 	while (start < end) {
-		const struct hb_region *region = hb_snapshot_region(scan->go->snapshot, start);
-		if (!region)
+		const struct hb_region *region = hb_snapshot_region_from(scan->go->snapshot, start);
+		if (!region || region->start >= end)
 			return;
+		start = hb_max(start, region->start);
 		uint64_t next = hb_min(end, (start & ~(uint64_t)(HB_PAGE_SIZE - 1)) + HB_PAGE_SIZE);
 		scan->stack = hb_stack_bytes(scan->go->snapshot, start, next);
 		if (scan->stack.bytes)
@@ -395,7 +396,7 @@ static uint64_t running_start(const struct hb_go *go, const struct hb_goroutine 
 
 struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_goroutine *goroutine,
                                   void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx,
-                                  bool *precise)
+                                  struct hb_stack_reading *ret)
 {
 	struct scan scan = {.go = go, .goroutine = goroutine, .visit = visit, .ctx = ctx};
 	struct hb_unwinder frame;
@@ -405,9 +406,10 @@ struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_gorout
 	 */
 	if (parked && goroutine->status != HB_G_COPYSTACK)
 		scan.stack = hb_stack_bytes(go->snapshot, goroutine->sp, goroutine->stack_hi);
-	*precise = scan.stack.bytes && hb_unwinder_init(&frame, go, scan.stack, goroutine->pc, goroutine->sp, false) &&
-	           scan_frames(&scan, &frame, false);
-	if (*precise) {
+	bool precise = scan.stack.bytes &&
+	               hb_unwinder_init(&frame, go, scan.stack, goroutine->pc, goroutine->sp, false) &&
+	               scan_frames(&scan, &frame, false);
+	if (precise) {
 		scan_around(&scan);
 		scan_objects(&scan);
 	} else {
@@ -420,8 +422,7 @@ struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_gorout
 		scan_whole(&scan, start);
 		scan_around(&scan);
 	}
-	if (scan.incomplete)
-		*precise = false;
+	*ret = (struct hb_stack_reading){.precise = precise && !scan.incomplete, .complete = !scan.incomplete};
 	bool nomem = scan.nomem;
 	scan_deinit(&scan);
 	return nomem ? hb_error_nomem() : NULL;

@@ -27,12 +27,17 @@ struct hb_stack_pointer {
 	const char *function; /* of the frame, "" for none; snapshot lifetime */
 	bool conservative;
 };
+/* How a stack was read. */
+struct hb_stack_reading {
+	bool precise;  /* by the compiler's stack maps; else every word of it may be a pointer */
+	bool complete; /* nothing of it, or of its defer records, is missing from the snapshot */
+};
 /* Calls visit for every word the goroutine's stack holds alive (values are not filtered: they may be nil, point into
  * the stack itself, or outside the heap). Includes live stack objects, defer records, panics, sched.ctxt. Falls back to
- * the whole stack, conservatively, when unwinding fails: *precise says which. */
+ * the whole stack, conservatively, when unwinding fails or something is missing: *ret says. */
 struct hb_error *hb_go_scan_stack(const struct hb_go *go, const struct hb_goroutine *goroutine,
                                   void (*visit)(void *ctx, const struct hb_stack_pointer *pointer), void *ctx,
-                                  bool *precise) HB_MUST_CHECK;
+                                  struct hb_stack_reading *ret) HB_MUST_CHECK;
 /* A position on a system stack. */
 struct hb_go_position {
 	uint64_t pc, sp;

@@ -116,10 +116,10 @@ static struct hb_error *collect(struct scan *scan)
 		if (!(wait->flags & HB_PARKED_READ_LOOP) || strcmp(goroutine->wait_reason, "select") != 0)
 			continue;
 		struct body body = {.wait = wait};
-		bool precise;
+		struct hb_stack_reading reading;
 		TRY(hb_go_scan_stack(analysis->go, goroutine, visit_stack, &(struct stack_visit){scan, &body},
-		                     &precise));
-		if (precise && body.connection)
+		                     &reading));
+		if (reading.precise && body.connection)
 			body.channel = find_channel(scan, goroutine, body.connection);
 		if (body.channel)
 			HB_VEC_PUSH(&scan->bodies, body);

@@ -70,13 +70,13 @@ static void visit_stack(void *ctx, const struct hb_stack_pointer *pointer)
 static struct hb_error *find_workers(struct scan *scan)
 {
 	const struct hb_analysis *analysis = scan->analysis;
-	bool precise;
+	struct hb_stack_reading reading;
 	for (size_t i = 0, wait = 0; i < analysis->goroutines.n; i++) {
 		while (wait < analysis->parked.list.len && analysis->parked.list.data[wait].goroutine < i)
 			wait++;
 		bool waits = wait < analysis->parked.list.len && analysis->parked.list.data[wait].goroutine == i;
 		scan->wait = waits ? (uint32_t)wait : NOBODY - 1;
-		TRY(hb_go_scan_stack(analysis->go, &analysis->goroutines.list[i], visit_stack, scan, &precise));
+		TRY(hb_go_scan_stack(analysis->go, &analysis->goroutines.list[i], visit_stack, scan, &reading));
 	}
 	return NULL;
 }

@@ -126,11 +126,11 @@ static struct hb_error *have_connections(struct scan *scan, const struct hb_park
 {
 	const struct hb_open_fd *fds[SAMPLES];
 	size_t step = n / SAMPLES + 1, own = 0, seen = 0;
-	bool precise;
+	struct hb_stack_reading reading;
 	for (size_t i = 0; i < n; i += step, seen++) {
 		bool known = false;
 		scan->fd = NULL;
-		TRY(hb_go_scan_stack(scan->analysis->go, goroutine_of(scan, &waits[i]), visit_stack, scan, &precise));
+		TRY(hb_go_scan_stack(scan->analysis->go, goroutine_of(scan, &waits[i]), visit_stack, scan, &reading));
 		for (size_t k = 0; k < own; k++)
 			known |= fds[k] == scan->fd;
 		if (scan->fd && !known)

@@ -107,13 +107,13 @@ static bool waits_without_limit(const struct scan *scan, const struct hb_gorouti
 static struct hb_error *examine(struct scan *scan, const struct hb_parked *wait, bool *ret)
 {
 	const struct hb_goroutine *goroutine = &scan->analysis->goroutines.list[wait->goroutine];
-	bool precise = false;
+	struct hb_stack_reading reading;
 	*ret = false;
 	scan->connection = scan->transport_request = 0;
 	if (!(wait->flags & HB_PARKED_ROUND_TRIP) || strcmp(goroutine->wait_reason, "select") != 0)
 		return NULL;
-	TRY(hb_go_scan_stack(scan->analysis->go, goroutine, visit_stack, scan, &precise));
-	*ret = precise && scan->connection && scan->transport_request && waits_without_limit(scan, goroutine);
+	TRY(hb_go_scan_stack(scan->analysis->go, goroutine, visit_stack, scan, &reading));
+	*ret = reading.precise && scan->connection && scan->transport_request && waits_without_limit(scan, goroutine);
 	return NULL;
 }
 

@@ -183,7 +183,7 @@ static void visit_live(void *ctx, const struct hb_stack_pointer *pointer)
 /* Up to 1.25 nothing but the local variables of the function that waits leads from the goroutine to its sudog. */
 static struct hb_error *find_sudog(struct reader *reader)
 {
-	bool precise = false;
+	struct hb_stack_reading reading;
 	reader->sudog = 0;
 	reader->live.len = 0;
 	if (reader->go->layout->minor >= TRACEABLE_POINTERS) {
@@ -191,8 +191,8 @@ static struct hb_error *find_sudog(struct reader *reader)
 			reader->sudog = reader->goroutine->waiting;
 		return NULL;
 	}
-	TRY(hb_go_scan_stack(reader->go, reader->goroutine, visit_live, reader, &precise));
-	if (!precise)
+	TRY(hb_go_scan_stack(reader->go, reader->goroutine, visit_live, reader, &reading));
+	if (!reading.precise)
 		reader->sudog = 0;
 	return reader->out_of_memory ? hb_error_nomem() : NULL;
 }

@@ -108,6 +108,24 @@ static bool any_is_covered(const struct hb_snapshot *snapshot, const uint64_t *a
 	return false;
 }
 
+/* Arenas that continue the last ones make their region longer: stacks and large objects lie across them. */
+static struct hb_error *add_arena_run(struct capture *capture, uint64_t start, uint64_t end)
+{
+	struct hb_snapshot *snapshot = capture->snapshot;
+	uint8_t *bytes = snapshot->arenas.bytes + ((uint64_t)snapshot->arenas.n << 26);
+	struct hb_region *before = (struct hb_region *)hb_snapshot_region(snapshot, start - 1);
+	if (!before || !before->in_arenas || before->bytes + (start - before->start) != bytes)
+		return add_region(capture, start, end, bytes);
+	size_t old = (before->end - before->start) >> HB_PAGE_SHIFT, more = (end - start) >> HB_PAGE_SHIFT;
+	uint8_t *pages = realloc(before->pages, old + more);
+	if (!pages)
+		return hb_error_nomem();
+	memset(pages + old, HB_PAGE_UNREAD, more);
+	before->pages = pages;
+	before->end = end;
+	return NULL;
+}
+
 struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *addr, uint32_t n)
 {
 	struct hb_snapshot *snapshot = capture->snapshot;
@@ -133,8 +151,7 @@ struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *add
 		uint32_t first = i;
 		while (i + 1 < n && addr[i + 1] == addr[i] + size)
 			i++;
-		uint8_t *bytes = arenas->bytes + ((uint64_t)arenas->n << 26);
-		TRY(add_region(capture, addr[first], addr[i] + size, bytes));
+		TRY(add_arena_run(capture, addr[first], addr[i] + size));
 		for (uint32_t k = first; k <= i; k++)
 			arenas->addr[arenas->n++] = addr[k];
 	}
@@ -247,7 +264,7 @@ struct hb_error *capture_add_piece(struct capture *capture, uint64_t addr, uint6
 	/* A page that is not there (a stack that was swapped out) is asked about page by page. */
 	const struct hb_region *region = hb_snapshot_region(capture->snapshot, addr);
 	if (!region || len > region->end - addr)
-		return NULL;
+		return capture_plan(capture, addr, len);
 	uint64_t first = (addr - region->start) >> HB_PAGE_SHIFT;
 	uint64_t npages = ((addr - region->start + len - 1) >> HB_PAGE_SHIFT) - first + 1;
 	uint8_t there[64];

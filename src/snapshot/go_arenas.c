@@ -119,15 +119,27 @@ static struct hb_error *check_first_goroutine(struct capture *capture)
 	        capture->go.version.text);
 }
 
+/* A heap that grew between the plan and the stop has new mappings: of the arenas, and of the tables that describe them. */
+static struct hb_error *add(struct capture *capture, struct addresses *fresh)
+{
+	bool mappings_are_old = capture->stopped && !capture->mappings_are_new;
+	qsort(fresh->list.data, fresh->list.len, 8, hb_compare_u64);
+	drop_repetitions(fresh);
+	if (mappings_are_old)
+		TRY(capture->target->ops->refresh_mappings(capture->target));
+	TRY(capture_add_arenas(capture, fresh->list.data, (uint32_t)fresh->list.len));
+	if (!mappings_are_old)
+		return NULL;
+	capture->mappings_are_new = true;
+	return capture_add_regions(capture, false); /* at last: what became an arena is no ordinary region */
+}
+
 struct hb_error *capture_go_arenas(struct capture *capture)
 {
 	struct addresses fresh = {0};
 	struct hb_error *err = find(capture, &fresh);
-	if (!err && fresh.list.len) {
-		qsort(fresh.list.data, fresh.list.len, 8, hb_compare_u64);
-		drop_repetitions(&fresh);
-		err = capture_add_arenas(capture, fresh.list.data, (uint32_t)fresh.list.len);
-	}
+	if (!err && fresh.list.len)
+		err = add(capture, &fresh);
 	hb_vec_deinit(&fresh.list);
 	return err || capture->stopped ? err : check_first_goroutine(capture);
 }

@@ -42,12 +42,16 @@ void hb_snapshot_destroyp(struct hb_snapshot **snapshot)
 	*snapshot = NULL;
 }
 
-const struct hb_region *hb_snapshot_region(const struct hb_snapshot *snapshot, uint64_t addr)
+const struct hb_region *hb_snapshot_region_from(const struct hb_snapshot *snapshot, uint64_t addr)
 {
 	size_t low = hb_partition_point(snapshot->nregions, i, snapshot->regions[i].end <= addr);
-	if (low == snapshot->nregions || snapshot->regions[low].start > addr)
-		return NULL;
-	return &snapshot->regions[low];
+	return low == snapshot->nregions ? NULL : &snapshot->regions[low];
+}
+
+const struct hb_region *hb_snapshot_region(const struct hb_snapshot *snapshot, uint64_t addr)
+{
+	const struct hb_region *region = hb_snapshot_region_from(snapshot, addr);
+	return region && region->start <= addr ? region : NULL;
 }
 
 static const void *piece_at(const struct hb_snapshot *snapshot, uint64_t addr, uint64_t len)

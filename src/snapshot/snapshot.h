@@ -104,7 +104,9 @@ static inline bool hb_snapshot_in_program(const struct hb_snapshot *snapshot, ui
 void hb_snapshot_destroy(struct hb_snapshot *snapshot);
 void hb_snapshot_destroyp(struct hb_snapshot **snapshot);
 
+/* The region that holds addr, or NULL; the first that ends behind addr, or NULL. */
 const struct hb_region *hb_snapshot_region(const struct hb_snapshot *snapshot, uint64_t addr);
+const struct hb_region *hb_snapshot_region_from(const struct hb_snapshot *snapshot, uint64_t addr);
 
 /* Whether addr is in the Go heap, objects or not. */
 static inline bool hb_snapshot_in_arenas(const struct hb_snapshot *snapshot, uint64_t addr)

@@ -64,7 +64,8 @@ static void count_word(void *ctx, const struct hb_stack_pointer *pointer)
 static struct hb_error *print_goroutine(const struct hb_go *go, const struct hb_goroutine *goroutine)
 {
 	struct visitor visitor = {go, goroutine->id};
-	bool complete, precise;
+	bool complete;
+	struct hb_stack_reading reading;
 	uint64_t words = 0;
 	printf("%" PRIu64 " status %s\n", goroutine->id,
 	       goroutine->wait_reason[0] ? goroutine->wait_reason : hb_g_status_name(goroutine->status));
@@ -72,8 +73,9 @@ static struct hb_error *print_goroutine(const struct hb_go *go, const struct hb_
 	if (!complete)
 		printf("%" PRIu64 " incomplete\n", goroutine->id);
 	print_creator(go, goroutine);
-	TRY(hb_go_scan_stack(go, goroutine, count_word, &words, &precise));
-	printf("%" PRIu64 " words %s %" PRIu64 "\n", goroutine->id, precise ? "precise" : "conservative", words);
+	TRY(hb_go_scan_stack(go, goroutine, count_word, &words, &reading));
+	printf("%" PRIu64 " words %s %" PRIu64 "\n", goroutine->id, reading.precise ? "precise" : "conservative",
+	       words);
 	return NULL;
 }
 
@@ -116,9 +118,9 @@ static void print_word(void *ctx, const struct hb_stack_pointer *pointer)
 
 static struct hb_error *print_words(const struct hb_go *go, const struct hb_goroutines *goroutines)
 {
-	bool precise;
+	struct hb_stack_reading reading;
 	for (size_t i = 0; i < goroutines->n; i++)
-		TRY(hb_go_scan_stack(go, &goroutines->list[i], print_word, NULL, &precise));
+		TRY(hb_go_scan_stack(go, &goroutines->list[i], print_word, NULL, &reading));
 	return hb_go_scan_threads(go, goroutines, print_word, NULL);
 }
 
@@ -145,13 +147,14 @@ static struct hb_error *time_all(const struct hb_go *go)
 	uint64_t start = hb_now_ns(), frames = 0, words = 0, imprecise = 0;
 	TRY(hb_goroutines_read(go, &goroutines));
 	uint64_t read = hb_now_ns();
-	bool complete, precise;
+	bool complete;
+	struct hb_stack_reading reading;
 	for (size_t i = 0; i < goroutines.n; i++)
 		TRY(hb_go_unwind(go, &goroutines.list[i], count_frame, &frames, &complete));
 	uint64_t unwound = hb_now_ns();
 	for (size_t i = 0; i < goroutines.n; i++) {
-		TRY(hb_go_scan_stack(go, &goroutines.list[i], count_word, &words, &precise));
-		imprecise += !precise;
+		TRY(hb_go_scan_stack(go, &goroutines.list[i], count_word, &words, &reading));
+		imprecise += !reading.precise;
 	}
 	uint64_t scanned = hb_now_ns();
 	printf("goroutines %zu frames %" PRIu64 " words %" PRIu64 " imprecise %" PRIu64 "\n", goroutines.n, frames,

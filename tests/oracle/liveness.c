@@ -1,7 +1,8 @@
 /* Says of each of the objects that a program lists whether heldby finds it held, for run-liveness.sh.
  *
- * usage: oracle-liveness TARGET FILE
+ * usage: oracle-liveness TARGET FILE [COMMAND]
  *
+ * COMMAND is run between the plan of a snapshot and its stop.
  * FILE has lines "thing KIND ADDRESS NAME", the address with all bits inverted. For each of them:
  *
  *   free|held WORDS NAME          WORDS: how many words of goroutines' stacks in use have its address, whatever they mean
@@ -9,6 +10,7 @@
  *   by NAME: goroutine ID FUNCTION SLOT [conservative]    what keeps it
  *   by NAME: thread SLOT conservative
  *   by NAME: ROOT
+ *   word NAME: goroutine ID STATUS ADDRESS sp SP stack LO-HI    each of the WORDS
  * and of the process:
  *
  *   status STATUS N               goroutines, by status
@@ -20,6 +22,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_THINGS = 1024 };
@@ -68,9 +71,13 @@ static void count_words(struct examination *examination, const struct hb_gorouti
 	for (uint64_t at = hb_max(goroutine->sp, goroutine->stack_lo); at < goroutine->stack_hi; at += 8) {
 		uint64_t word;
 		struct thing *thing;
-		if (hb_snapshot_u64(examination->analysis->snapshot, at, &word) &&
-		    (thing = thing_at(examination, word)))
-			thing->words++;
+		if (!hb_snapshot_u64(examination->analysis->snapshot, at, &word) ||
+		    !(thing = thing_at(examination, word)))
+			continue;
+		thing->words++;
+		printf("word %s: goroutine %" PRIu64 " %s %" PRIx64 " sp %" PRIx64 " stack %" PRIx64 "-%" PRIx64 "\n",
+		       thing->name, goroutine->id, hb_g_status_name(goroutine->status), at, goroutine->sp,
+		       goroutine->stack_lo, goroutine->stack_hi);
 	}
 }
 
@@ -91,10 +98,10 @@ static void print_keeper(void *ctx, const struct hb_stack_pointer *pointer)
 static struct hb_error *print_keepers(struct examination *examination)
 {
 	const struct hb_analysis *analysis = examination->analysis;
-	bool precise;
+	struct hb_stack_reading reading;
 	for (size_t i = 0; i < analysis->goroutines.n; i++) {
 		examination->goroutine = &analysis->goroutines.list[i];
-		TRY(hb_go_scan_stack(analysis->go, examination->goroutine, print_keeper, examination, &precise));
+		TRY(hb_go_scan_stack(analysis->go, examination->goroutine, print_keeper, examination, &reading));
 	}
 	examination->goroutine = NULL;
 	TRY(hb_go_scan_threads(analysis->go, &analysis->goroutines, print_keeper, examination));
@@ -149,7 +156,7 @@ static struct hb_error *print_all(struct examination *examination)
 	return print_keepers(examination);
 }
 
-static struct hb_error *examine(const char *spec, struct examination *examination)
+static struct hb_error *examine(const char *spec, const char *things, struct examination *examination)
 {
 	hb_cleanup(hb_target_destroyp) struct hb_target *target = NULL;
 	hb_cleanup(hb_analysis_destroyp) struct hb_analysis *analysis = NULL;
@@ -157,24 +164,37 @@ static struct hb_error *examine(const char *spec, struct examination *examinatio
 	TRY(hb_target_open(spec, &target));
 	TRY(hb_analyse(target, &options, &analysis));
 	examination->analysis = analysis;
+	if (!read_things(things, examination))
+		return hb_error_create(HB_ERR_USAGE, "'%s' is no list of things", things);
 	TRY(print_all(examination));
 	for (size_t i = 0; i < analysis->snapshot->notes.texts.len; i++)
 		fprintf(stderr, "note: %s\n", analysis->snapshot->notes.texts.data[i]);
 	return NULL;
 }
 
+/* What a capture calls last before it stops the target (--wrap). */
+struct hb_error *__real_hb_fds_list(int pid, struct hb_fds *ret);
+struct hb_error *__wrap_hb_fds_list(int pid, struct hb_fds *ret);
+static const char *before_stop;
+
+struct hb_error *__wrap_hb_fds_list(int pid, struct hb_fds *ret)
+{
+	const char *command = before_stop;
+	before_stop = NULL;
+	if (command && system(command) != 0)
+		return hb_error_create(HB_ERR_IO, "'%s' failed", command);
+	return __real_hb_fds_list(pid, ret);
+}
+
 int main(int argc, char **argv)
 {
 	static struct examination examination;
-	if (argc != 3) {
-		fprintf(stderr, "usage: oracle-liveness TARGET FILE\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "usage: oracle-liveness TARGET FILE [COMMAND]\n");
 		return 2;
 	}
-	if (!read_things(argv[2], &examination)) {
-		fprintf(stderr, "oracle-liveness: '%s' is no list of things\n", argv[2]);
-		return 2;
-	}
-	struct hb_error *err = examine(argv[1], &examination);
+	before_stop = argv[3];
+	struct hb_error *err = examine(argv[1], argv[2], &examination);
 	if (err) {
 		fprintf(stderr, "oracle-liveness: %s\n", err->message);
 		int status = hb_error_exit_status(err);

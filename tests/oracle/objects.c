@@ -98,12 +98,13 @@ static struct hb_error *print_goroutines(const struct hb_analysis *analysis)
 	for (size_t i = 0; i < analysis->goroutines.n; i++) {
 		struct visitor visitor = {&analysis->goroutines.list[i]};
 		const struct hb_goroutine *g = visitor.goroutine;
-		bool complete = false, precise = false;
+		bool complete = false;
+		struct hb_stack_reading reading = {0};
 		if (g->status != HB_G_RUNNING)
 			TRY(hb_go_unwind(analysis->go, g, print_frame, &visitor, &complete));
-		TRY(hb_go_scan_stack(analysis->go, g, print_live, &visitor, &precise));
+		TRY(hb_go_scan_stack(analysis->go, g, print_live, &visitor, &reading));
 		fprintf(out, "goroutine %" PRIx64 " %" PRIu64 " %d %d %" PRIx64 " %d %d %s\n", g->g, g->id, g->status,
-		        g->system, g->gopc, complete, precise, g->wait_reason);
+		        g->system, g->gopc, complete, reading.precise, g->wait_reason);
 	}
 	return NULL;
 }

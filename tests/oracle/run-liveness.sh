@@ -32,8 +32,8 @@ ask() { # COMMAND [ARGUMENT]: what the victim answers is in liveness.out
 	wait_for_line liveness "^ok $1\$" 60
 }
 
-look() { # FILE [TARGET]
-	"$oracle" "${2:-$(pid_of liveness)}" things >"$1" 2>"$1.err" && return
+look() { # FILE [TARGET] [COMMAND]
+	"$oracle" "${2:-$(pid_of liveness)}" things "${@:3}" >"$1" 2>"$1.err" && return
 	cat "$1.err"
 	return 1
 }
@@ -134,6 +134,39 @@ growing() {
 	((copied))
 }
 
+# The heap gets a new arena between the plan of a snapshot and its stop: what begins in an arena that was known and ends in the new
+# one is read as a whole.
+look_across() { # stack|object TRY
+	local status=0 looking
+	start liveness env GODEBUG=clobberfree=1 ./liveness
+	wait_for_line liveness '^ready' 60 || return 1
+	mkfifo planned grown
+	look across "$(pid_of liveness)" "echo >planned; read line <grown" &
+	looking=$!
+	read -r <planned
+	ask across "$2$1" && grep '^thing ' liveness.out >things || status=1
+	echo >grown
+	wait "$looking" || status=1
+	stop liveness
+	rm planned grown
+	return "$status"
+}
+
+across() { # stack|object
+	local try
+	for try in {1..5}; do
+		look_across "$1" "$try" || return 1
+		! grep -q '^across [1-9]' liveness.out || break
+	done
+	if ((try == 5)); then
+		echo "    nothing lies across the arena's end"
+		return 1
+	fi
+	# All of it was read, by the compiler's maps.
+	! grep -E '^(free|unknown) |^by .*conservative' across && ! grep -Ev 'memory profile' across.err &&
+		(($(grep -c '^held ' across) >= 32))
+}
+
 # At each moment something has what goes from hand to hand, while the runtime collects. (Of a live process a queue of
 # finalizers or cleanups is found only if it was not empty shortly before; in a core it is.)
 all_are_held() { # FILE KIND...
@@ -184,6 +217,8 @@ if begin && stopped && ask collect && grep -E '^(alive|freed) ' liveness.out >tr
 	[[ ${1#*/} != cgo ]] || check "$name: in a signal handler" interrupted
 	check "$name: while stacks grow" growing
 	stop liveness
+	check "$name: stacks in a new arena" across stack
+	check "$name: objects in a new arena" across object
 	check "$name: while things go from hand to hand" juggling
 else
 	cat liveness.out

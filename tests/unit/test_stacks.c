@@ -188,7 +188,7 @@ static struct frames unwind(const struct fixture *f)
 struct found {
 	struct hb_stack_pointer list[3 * CODE_REGION / 8];
 	size_t n;
-	bool precise;
+	struct hb_stack_reading reading;
 };
 
 static void keep_pointer(void *ctx, const struct hb_stack_pointer *pointer)
@@ -203,7 +203,7 @@ static struct found found; /* large */
 static const struct found *scan(const struct fixture *f)
 {
 	found.n = 0;
-	assert_null(hb_go_scan_stack(&f->code.go, &f->goroutine, keep_pointer, &found, &found.precise));
+	assert_null(hb_go_scan_stack(&f->code.go, &f->goroutine, keep_pointer, &found, &found.reading));
 	return &found;
 }
 
@@ -339,7 +339,7 @@ static void maps_say_which_slots_are_live(void **state)
 	struct fixture f;
 	set_up(&f);
 	two_frames(&f, 0x20, 0x20);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x18), 1);  /* caller, first map: word 1 */
 	assert_int_equal(holds(0x30), 1);  /* leaf, first map: word 0 */
 	assert_int_equal(holds(0x100), 1); /* arguments, first map: word 0 */
@@ -349,7 +349,7 @@ static void maps_say_which_slots_are_live(void **state)
 
 	set_up(&f);
 	two_frames(&f, 0x40, 0x40);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x48), 1); /* leaf, second map: word 3 */
 	assert_int_equal(holds(0x108), 1);
 	assert_int_equal(holds(0x118), 1);
@@ -367,12 +367,12 @@ static void an_answer_from_the_cache_is_the_same(void **state)
 	assert_non_null(f.code.go.frame_cache);
 	two_frames(&f, 0x20, 0x20);
 	for (unsigned round = 0; round < 3; round++) {
-		assert_true(scan(&f)->precise);
+		assert_true(scan(&f)->reading.precise);
 		assert_int_equal(found.n, 4);
 		assert_int_equal(unwind(&f).n, 3);
 	}
 	f.goroutine.pc = f.leaf + 0x40;
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x48), 1);
 	assert_int_equal(holds(0x30), 0);
 	hb_frame_cache_destroy(f.code.go.frame_cache);
@@ -389,7 +389,7 @@ static void a_goroutine_that_never_ran_uses_the_first_map(void **state)
 	park(&f, f.leaf);
 	f.goroutine.status = HB_G_RUNNABLE;
 	f.goroutine.ctxt = HEAP + 0x200; /* its closure */
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x100), 1);
 	assert_int_equal(holds(0x200), 1);
 	assert_int_equal(found.n, 2);
@@ -401,16 +401,16 @@ static void stack_objects_live_while_something_points_to_them(void **state)
 	struct fixture f;
 	set_up(&f);
 	uint64_t caller = two_frames(&f, 0x40, 0x20), leaf = f.sp + OUT; /* none of caller's locals is live by itself */
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x18), 0);
 	assert_int_equal(holds(0x28), 0);
 	/* leaf's live word points to one, then to the other. */
 	code_store(&f.code, leaf, caller);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x18), 1);
 	assert_int_equal(holds(0x28), 0);
 	code_store(&f.code, leaf, caller + 16);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x18), 0);
 	assert_int_equal(holds(0x28), 1);
 	/* An interior pointer will do; objects lead to each other, also in a circle, and to arguments. */
@@ -418,18 +418,18 @@ static void stack_objects_live_while_something_points_to_them(void **state)
 	code_store(&f.code, leaf, caller + 24);
 	code_store(&f.code, caller + 24, caller);
 	code_store(&f.code, caller + 8, caller + 16);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	code_store(&f.code, caller + 8, arguments);
 	f.goroutine.pc = f.leaf + 0x20;
 	code_store(&f.code, leaf - OUT + FRAME, f.caller + 0x20); /* now only the first argument is live by itself */
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x108), 1);
 	/* A word that is no pointer says nothing. */
 	code_store(&f.code, leaf, HEAP);
 	code_store(&f.code, leaf + 8, caller + 16);
 	code_store(&f.code, leaf - OUT + FRAME, f.caller + 0x40);
 	code_store(&f.code, caller + 24, HEAP + 0x28);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x28), 0);
 	tear_down(&f);
 }
@@ -440,7 +440,7 @@ static void a_large_object_is_described_by_a_program(void **state)
 	set_up_with(&f, object_with_program);
 	uint64_t caller = two_frames(&f, 0x40, 0x20);
 	code_store(&f.code, f.sp + OUT, caller + 24); /* leaf's live word */
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x10), 0);
 	assert_int_equal(holds(0x18), 1);
 	assert_int_equal(holds(0x20), 1);
@@ -484,7 +484,7 @@ static void a_reflect_stub_is_described_by_what_it_calls(void **state)
 	push_frame(&f, HEAP + 0x30, HEAP + 0x38, HEAP + 0x40, HEAP + 0x48, HEAP + 0x120);
 	park(&f, f.leaf + 0x20);
 	/* The arguments by the mask, no results; nothing of the frame while nothing points to the registers. */
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x100), 1);
 	assert_int_equal(holds(0x108), 0);
 	assert_int_equal(holds(0x110), 0);
@@ -492,21 +492,21 @@ static void a_reflect_stub_is_described_by_what_it_calls(void **state)
 	for (uint64_t i = 0; i < REG_ARGS / 8; i++)
 		assert_int_equal(holds(0x200 + i * 8), 0);
 	code_store(&f.code, stub + 32, 1);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x110), 1);
 	assert_int_equal(holds(0x118), 1);
 	/* Of the registers, only those that are said to be pointers. */
 	code_store(&f.code, stub - 8 - FRAME + OUT, registers);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	for (uint64_t i = 0; i < REG_ARGS / 8; i++)
 		assert_int_equal(holds(0x200 + i * 8), i >= 24 && i < 33);
 	/* The mask is lost, then the value. */
 	code_store(&f.code, value + 0x108, 0x10000);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x108), 2);
 	assert_int_equal(holds(0x200), 0);
 	code_store(&f.code, stub, 0x10000);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x800), 2);
 	tear_down(&f);
 }
@@ -518,7 +518,7 @@ static void a_reflect_stub_that_has_not_started_holds_nothing(void **state)
 	push(&f, HEAP + 0x100);
 	push(&f, f.goexit + 1);
 	park(&f, f.stub);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(found.n, 0);
 	tear_down(&f);
 }
@@ -531,7 +531,7 @@ static void a_function_that_faulted_goes_on_at_its_deferreturn(void **state)
 	push_frame(&f, HEAP + 0x10, HEAP + 0x18, HEAP + 0x20, HEAP + 0x28, 0);
 	push(&f, f.faults + 0x21); /* where it faulted: the first map would say word 0 */
 	park(&f, f.sigpanic + 0x20);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x10), 0);
 	assert_int_equal(holds(0x20), 1);                                /* the map at its deferreturn: word 2 */
 	assert_int_equal(unwind(&f).list[1].lookup_pc, f.faults + 0x21); /* not a return address */
@@ -542,7 +542,7 @@ static void a_function_that_faulted_goes_on_at_its_deferreturn(void **state)
 	push_frame(&f, HEAP + 0x10, HEAP + 0x18, HEAP + 0x20, HEAP + 0x28, 0);
 	push(&f, f.leaf + 0x21); /* has no deferred calls: never goes on */
 	park(&f, f.sigpanic + 0x20);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(found.n, 0);
 	tear_down(&f);
 }
@@ -559,7 +559,7 @@ static void a_preempted_function_is_scanned_conservatively(void **state)
 	push_frame(&f, HEAP + 0x30, HEAP + 0x38, HEAP + 0x40, HEAP + 0x48, HEAP + 0x120);
 	push(&f, f.leaf + 0x21);
 	park(&f, f.preempt + 0x20);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	const uint64_t words[] = {0x30, 0x38, 0x40, 0x48, 0x110, 0x118, 0x120, 0x128};
 	for (size_t i = 0; i < hb_countof(words); i++)
 		assert_int_equal(holds(words[i]), 2);
@@ -581,14 +581,14 @@ static void vector_registers_of_a_preempted_goroutine(void **state)
 	scan(&f);
 	assert_int_equal(holds(0x500), 0);
 	f.code.regions[1].bytes[layout->g.async_safe_point] = 1;
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x500), 2);
 	f.code.go.layout = hb_go_layout(26); /* takes them for numbers */
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x500), 0);
 	f.code.go.layout = layout;
 	code_store(&f.code, CODE_DATA + layout->g.xregs, 0x10000); /* not in the snapshot */
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
 	tear_down(&f);
 }
 
@@ -609,9 +609,9 @@ static void defers_and_panics_hold_what_they_need(void **state)
 	store_defer(&f, first, HEAP + 0x600, second, true);
 	store_defer(&f, second, HEAP + 0x608, first, false); /* a loop */
 	f.goroutine.defer = first;
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
 	code_store(&f.code, second + f.code.go.layout->defer.link, 0);
-	assert_true(scan(&f)->precise);
+	assert_true(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x600), 1);
 	assert_int_equal(holds(0x608), 1);
 	size_t firsts = 0, seconds = 0;
@@ -625,7 +625,8 @@ static void defers_and_panics_hold_what_they_need(void **state)
 	scan(&f);
 	assert_int_equal(holds(0x28), 1);
 	f.goroutine.defer = 0x10000; /* not in the snapshot */
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
+	assert_false(found.reading.complete);
 	tear_down(&f);
 }
 
@@ -636,13 +637,17 @@ static void without_sane_frames_every_word_counts(void **state)
 	two_frames(&f, 0x20, 0x20);
 	code_store(&f.code, f.sp - 8, HEAP + 0x700); /* below sp: dead in any case */
 	code_store(&f.code, f.sp + FRAME, 0x123456);
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
 	const uint64_t words[] = {0x10, 0x18, 0x20, 0x28, 0x38, 0x40, 0x48, 0x100, 0x108, 0x110, 0x118};
 	for (size_t i = 0; i < hb_countof(words); i++)
 		assert_int_not_equal(holds(words[i]), 0);
 	assert_int_equal(holds(0x700), 0);
 	f.goroutine.sp = 0; /* nobody knows where */
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
+	assert_int_equal(holds(0x700), 2);
+	assert_true(found.reading.complete);
+	f.goroutine.stack_lo -= 0x3000; /* there is no memory in front: the rest is read all the same */
+	assert_int_equal(scan(&f)->reading.complete, false);
 	assert_int_equal(holds(0x700), 2);
 	tear_down(&f);
 }
@@ -661,11 +666,11 @@ static void a_running_goroutine_is_scanned_from_its_sp(void **state)
 	f.goroutine.status = HB_G_RUNNING;
 	f.goroutine.thread = 0;
 	f.goroutine.on_own_stack = true;
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x700), 0);
 	assert_int_equal(holds(0x40), 2);
 	f.goroutine.on_own_stack = false; /* its thread is on another stack, and not on that of its g0 */
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x700), 2);
 	tear_down(&f);
 }
@@ -756,7 +761,7 @@ static void lost_pages_do_not_hide_the_others(void **state)
 	code_store(&f.code, CODE_STACK + 64, HEAP + 0x700);
 	code_store(&f.code, CODE_STACK + HB_PAGE_SIZE + 64, HEAP + 0x708);
 	f.code.regions[2].pages[1] = HB_PAGE_LOST;
-	assert_false(scan(&f)->precise);
+	assert_false(scan(&f)->reading.precise);
 	assert_int_equal(holds(0x700), 2);
 	assert_int_equal(holds(0x708), 0);
 	assert_int_equal(holds(0x40), 2);

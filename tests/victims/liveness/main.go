@@ -11,6 +11,8 @@
 //	signal        a thread that computes with a thing in a register is interrupted by a signal whose handler blocks (cgo)
 //	signalled     lets the handler go
 //	rest          ends the jugglers, and prints "alive NAME" or "freed NAME" for the thing of each
+//	across N[WHAT] (stack, object; N is the number of the try) makes some that begin in the heap's first arena or later ones; prints "across N", N of which begin in
+//	              the first and end in the next
 //	grow N        starts N goroutines, one after the other, whose stacks grow large; prints "grown" when they are done
 package main
 
@@ -273,6 +275,10 @@ func obey(command, argument string) {
 		before := nthings
 		n, _ := strconv.Atoi(argument)
 		startGrowing(n)
+		sayThings(before)
+	case "across":
+		before := nthings
+		growAcross(argument[1:], int(argument[0]-'0'))
 		sayThings(before)
 	default:
 		say("unknown", command)
