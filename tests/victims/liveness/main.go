@@ -39,7 +39,7 @@ type entry struct {
 }
 
 var (
-	things  [256]entry
+	things  [512]entry
 	nthings int
 	making  sync.Mutex
 )
