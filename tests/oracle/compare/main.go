@@ -391,6 +391,9 @@ func compareSamples(v *verdict, facts *facts, dumps [3]*dump) {
 			v.agreed["objects made meanwhile"]++
 		} else if !ok {
 			v.differ("an allocation site is missing", "%x: %v", addr, want)
+		} else if !slices.EqualFunc(stack, want, sameName) && v.madeMeanwhile(addr, dumps) &&
+			slices.EqualFunc(stack, dumps[0].sites[dumps[0].samples[addr]], sameName) {
+			v.agreed["objects whose place was taken"]++
 		} else if !slices.EqualFunc(stack, want, sameName) {
 			v.differ("an allocation site differs", "%x: %v, the runtime says %v", addr, stack, want)
 		} else {
