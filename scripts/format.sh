@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Lays out the C code, or says which of it is laid out otherwise. Generated files are left alone.
+# Lays out the C and Go code, or says which of it is laid out otherwise. Generated files are left alone.
 #
 # usage: scripts/format.sh [--check]
 set -euo pipefail
@@ -9,3 +9,6 @@ if [[ ${1:-} == --check ]]; then
 	mode=(--dry-run -Werror)
 fi
 find src tests -name '*.[ch]' ! -name '*.gen.*' -print0 | xargs -0 -r clang-format-16 "${mode[@]}"
+if [[ ${1:-} != --check ]]; then # scripts/lint.sh checks Go
+	"$(scripts/go-toolchain.sh)/bin/gofmt" -w demo src tests tools
+fi

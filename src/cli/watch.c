@@ -4,6 +4,7 @@
 #include "cli/render.h"
 #include "growth/history.h"
 #include "leak/growth.h"
+#include "leak/parked.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -65,6 +66,19 @@ static struct hb_error *say_grown(const struct hb_growth *growth, const struct h
 	return NULL;
 }
 
+static struct hb_error *say_piled(const struct hb_growth *growth, const struct hb_pile *pile)
+{
+	const struct hb_parked *wait = &growth->analysis->parked.list.data[pile->parked];
+	hb_cleanup(hb_finding_deinit) struct hb_finding place = {0};
+	char count[32], escaped[2048];
+	TRY(hb_parked_holder(growth->analysis, wait, &place));
+	hb_format_count(pile->judgement.last, count, sizeof(count));
+	hb_escape_terminal(place.holder, escaped, sizeof(escaped));
+	fprintf(stderr, "heldby:   pile up: %s (%s), %s now, %+.1f/s\n", escaped,
+	        growth->analysis->goroutines.list[wait->goroutine].wait_reason, count, pile->judgement.rate);
+	return NULL;
+}
+
 static struct hb_error *say_look(struct watch *watch, const struct hb_growth *growth)
 {
 	const struct hb_look *first = &growth->looks.data[0], *last = &growth->looks.data[growth->looks.len - 1];
@@ -79,6 +93,9 @@ static struct hb_error *say_look(struct watch *watch, const struct hb_growth *gr
 		if (population->judgement.verdict == HB_GROWTH_LIKELY && !population->merged)
 			TRY(say_grown(growth, population));
 	}
+	for (size_t i = 0; i < growth->piles.len; i++)
+		if (growth->piles.data[i].judgement.verdict == HB_GROWTH_LIKELY)
+			TRY(say_piled(growth, &growth->piles.data[i]));
 	return NULL;
 }
 

@@ -74,8 +74,8 @@ const struct hb_go_layout hb_go_newest_widths = {
 	.g = {
 		.stack = 16, .panic = 8, .defer = 8, .m = 8, .sched = 48, .syscallsp = 8, .syscallpc = 8,
 		.stktopsp = 8, .param = 8, .atomicstatus = 4, .goid = 8, .waitsince = 8, .waitreason = 1,
-		.waiting = 8, .gopc = 8, .startpc = 8, .ancestors = 8, .parent_goid = 8, .select_done = 4,
-		.labels = 8, .timer = 8, .async_safe_point = 1, .xregs = 8,
+		.tracking_seq = 1, .waiting = 8, .gopc = 8, .startpc = 8, .ancestors = 8, .parent_goid = 8,
+		.select_done = 4, .labels = 8, .timer = 8, .async_safe_point = 1, .xregs = 8,
 	},
 	.xreg_state = {
 		.regs = 2112,

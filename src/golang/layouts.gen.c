@@ -201,9 +201,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 392, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 328, .gopc = 296, .startpc = 312, .ancestors = 304,
-		.parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368, .async_safe_point = 180,
-		.xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 189, .waiting = 328, .gopc = 296, .startpc = 312,
+		.ancestors = 304, .parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -376,9 +376,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 392, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 328, .gopc = 296, .startpc = 312, .ancestors = 304,
-		.parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368, .async_safe_point = 180,
-		.xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 189, .waiting = 328, .gopc = 296, .startpc = 312,
+		.ancestors = 304, .parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -551,9 +551,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 392, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 328, .gopc = 296, .startpc = 312, .ancestors = 304,
-		.parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368, .async_safe_point = 180,
-		.xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 189, .waiting = 328, .gopc = 296, .startpc = 312,
+		.ancestors = 304, .parent_goid = HB_ABSENT, .select_done = 376, .labels = 360, .timer = 368,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -727,8 +727,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 408, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 188, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 360, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -901,8 +902,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 360, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -1075,8 +1077,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 432, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 136, .param = 144, .atomicstatus = 152, .goid = 160, .waitsince = 176,
-		.waitreason = 184, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
-		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 188, .xregs = HB_ABSENT,
+		.waitreason = 184, .tracking_seq = 199, .waiting = 320, .gopc = 288, .startpc = 304,
+		.ancestors = 296, .parent_goid = 280, .select_done = 376, .labels = 352, .timer = 360,
+		.async_safe_point = 188, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -1249,8 +1252,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 136, .param = 144, .atomicstatus = 152, .goid = 160, .waitsince = 176,
-		.waitreason = 184, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
-		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 188, .xregs = HB_ABSENT,
+		.waitreason = 184, .tracking_seq = 199, .waiting = 320, .gopc = 288, .startpc = 304,
+		.ancestors = 296, .parent_goid = 280, .select_done = 376, .labels = 352, .timer = 360,
+		.async_safe_point = 188, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -1422,8 +1426,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 368, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 368, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -1596,8 +1601,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 456, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
-		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 180, .xregs = 400,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 320, .gopc = 288, .startpc = 304,
+		.ancestors = 296, .parent_goid = 280, .select_done = 376, .labels = 352, .timer = 360,
+		.async_safe_point = 180, .xregs = 400,
 	},
 	.xreg_state = {
 		.size = 2112, .regs = 0,
@@ -1770,8 +1776,9 @@ const struct hb_go_layout hb_go_layouts[] = {
 	.g = {
 		.size = 456, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
-		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 180, .xregs = 400,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 320, .gopc = 288, .startpc = 304,
+		.ancestors = 296, .parent_goid = 280, .select_done = 376, .labels = 352, .timer = 360,
+		.async_safe_point = 180, .xregs = 400,
 	},
 	.xreg_state = {
 		.size = 2112, .regs = 0,
@@ -1947,8 +1954,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 360, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -2121,8 +2129,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 360, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -2295,8 +2304,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 424, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 360, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 360, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -2469,8 +2479,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 112,
 		.syscallpc = 120, .stktopsp = 136, .param = 144, .atomicstatus = 152, .goid = 160, .waitsince = 176,
-		.waitreason = 184, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
-		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 188, .xregs = HB_ABSENT,
+		.waitreason = 184, .tracking_seq = 199, .waiting = 320, .gopc = 288, .startpc = 304,
+		.ancestors = 296, .parent_goid = 280, .select_done = 376, .labels = 352, .timer = 360,
+		.async_safe_point = 188, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -2643,8 +2654,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 368, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 368, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -2816,8 +2828,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 368, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 368, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -2990,8 +3003,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 440, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 312, .gopc = 280, .startpc = 296, .ancestors = 288, .parent_goid = 272,
-		.select_done = 368, .labels = 344, .timer = 352, .async_safe_point = 180, .xregs = HB_ABSENT,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 312, .gopc = 280, .startpc = 296,
+		.ancestors = 288, .parent_goid = 272, .select_done = 368, .labels = 344, .timer = 352,
+		.async_safe_point = 180, .xregs = HB_ABSENT,
 	},
 	.xreg_state = {
 		.size = HB_ABSENT, .regs = HB_ABSENT,
@@ -3165,8 +3179,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 456, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
-		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 180, .xregs = 400,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 320, .gopc = 288, .startpc = 304,
+		.ancestors = 296, .parent_goid = 280, .select_done = 376, .labels = 352, .timer = 360,
+		.async_safe_point = 180, .xregs = 400,
 	},
 	.xreg_state = {
 		.size = 2112, .regs = 0,
@@ -3339,8 +3354,9 @@ const struct hb_go_layout hb_go_variants[] = {
 	.g = {
 		.size = 456, .stack = 0, .panic = 32, .defer = 40, .m = 48, .sched = 56, .syscallsp = 104,
 		.syscallpc = 112, .stktopsp = 128, .param = 136, .atomicstatus = 144, .goid = 152, .waitsince = 168,
-		.waitreason = 176, .waiting = 320, .gopc = 288, .startpc = 304, .ancestors = 296, .parent_goid = 280,
-		.select_done = 376, .labels = 352, .timer = 360, .async_safe_point = 180, .xregs = 400,
+		.waitreason = 176, .tracking_seq = 191, .waiting = 320, .gopc = 288, .startpc = 304,
+		.ancestors = 296, .parent_goid = 280, .select_done = 376, .labels = 352, .timer = 360,
+		.async_safe_point = 180, .xregs = 400,
 	},
 	.xreg_state = {
 		.size = 2112, .regs = 0,

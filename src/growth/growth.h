@@ -6,6 +6,7 @@
  *   sample      a part of a population that is the same part at every look: the elements of it are told apart by what
  *               they are (the key of a map), not by where they lie
  *   settled     an element that was there at two looks in a row
+ *   pile        goroutines that wait at one place; they are counted like a population
  *   window      from the first look to the last one
  *
  * The populations come from one whole analysis; later looks read them again in the living process, where everything may
@@ -49,6 +50,11 @@ struct hb_counted {
 	bool renewed; /* it was emptied, or made anew, since the sample was chosen */
 };
 
+struct hb_counts { /* one a look; an HB_VEC */
+	struct hb_counted *data;
+	size_t len, cap;
+};
+
 /* "map", "slice", "sync.Map" … */
 const char *hb_population_kind_name(enum hb_population_kind kind);
 
@@ -90,9 +96,26 @@ struct hb_population {
 	struct hb_map map;
 	uint64_t count0; /* as captured */
 	struct hb_sample_place place;
-	HB_VEC(struct hb_counted) looks; /* one a look */
+	struct hb_counts looks;
 	struct hb_judgement judgement;
 	bool merged; /* another population tells of the same leak */
+};
+
+/* Where goroutines wait, as their g structs tell without their stacks: who created them waits for the same with as much of its stack
+ * in use only at the same place. */
+struct hb_pile_place {
+	uint64_t gopc;
+	uint64_t depth;  /* bytes of stack in use */
+	uint64_t reason; /* number of the wait reason */
+};
+
+struct hb_pile {
+	struct hb_pile_place place;
+	uint32_t parked; /* index in analysis->parked.list, of one of them */
+	uint64_t count0; /* as captured */
+	struct hb_counts
+	        looks; /* of all goroutines, or one in so many; an id tells a goroutine that has not run since */
+	struct hb_judgement judgement;
 };
 
 struct hb_look {
@@ -106,6 +129,8 @@ struct hb_growth {
 	const struct hb_analysis *analysis; /* borrowed */
 	struct hb_target *target;           /* borrowed; may have ended. NULL: there is none any more */
 	HB_VEC(struct hb_population) populations;
+	HB_VEC(struct hb_pile) piles; /* by place */
+	uint64_t pile_stride;         /* of so many goroutines in allgs, one is looked at; 0: not chosen yet */
 	HB_VEC(struct hb_look) looks;
 	struct hb_containers containers;
 	size_t dropped; /* populations that were too many to follow */

@@ -3,6 +3,7 @@
 #include "growth/growth.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 static const uint64_t LEAST_GROWTH = 8;
 static const uint32_t LEAST_SETTLED = 8;
@@ -152,7 +153,7 @@ static void judge(const struct seen *seen, struct hb_judgement *judgement)
 }
 
 /* For -v: why nothing is said of what grew. */
-static void say(const struct hb_types *types, const struct hb_population *population)
+static void say(const char *name, const char *where, const struct hb_judgement *judgement)
 {
 	static const char *const names[] = {
 	        [HB_TEST_GREW] = "grew",
@@ -163,13 +164,11 @@ static void say(const struct hb_types *types, const struct hb_population *popula
 	        [HB_TEST_OLD_ENOUGH] = "old enough",
 	        [HB_TESTS] = "none",
 	};
-	const struct hb_judgement *judgement = &population->judgement;
 	if (judgement->last >= judgement->first + LEAST_GROWTH)
-		hb_verbose("%s at 0x%" PRIx64 ": %" PRIu64 " to %" PRIu64 ", %.1f then %.1f a second, %" PRIu64
-		           " of %" PRIu64 " settled stayed, age %.2f; failed: %s",
-		           types->list[population->type].name, population->addr, judgement->first, judgement->last,
-		           judgement->early_rate, judgement->late_rate, judgement->kept, judgement->settled,
-		           judgement->age, names[judgement->failed]);
+		hb_verbose("%s %s: %" PRIu64 " to %" PRIu64 ", %.1f then %.1f a second, %" PRIu64 " of %" PRIu64
+		           " settled stayed, age %.2f; failed: %s",
+		           name, where, judgement->first, judgement->last, judgement->early_rate, judgement->late_rate,
+		           judgement->kept, judgement->settled, judgement->age, names[judgement->failed]);
 }
 
 /* The look nearest to the middle of the window that is neither its first nor its last. */
@@ -189,24 +188,37 @@ static size_t middle(const struct hb_growth *growth)
 	return best;
 }
 
+static void judge_counts(const struct hb_growth *growth, const size_t looks[3], const struct hb_counts *counts,
+                         struct hb_judgement *ret)
+{
+	struct seen seen;
+	*ret = (struct hb_judgement){0};
+	for (unsigned k = 0; k < 3; k++) {
+		seen.at[k] = &growth->looks.data[looks[k]];
+		seen.counted[k] = &counts->data[looks[k]];
+		if (!seen.counted[k]->known)
+			return;
+	}
+	judge(&seen, ret);
+}
+
 void hb_growth_judge(struct hb_growth *growth)
 {
 	size_t last = growth->looks.len - 1;
+	char what[64];
 	if (growth->looks.len < 3)
 		return;
 	const size_t looks[3] = {0, middle(growth), last};
 	for (size_t i = 0; i < growth->populations.len; i++) {
 		struct hb_population *population = &growth->populations.data[i];
-		struct seen seen;
-		bool known = true;
-		for (unsigned k = 0; k < 3; k++) {
-			seen.at[k] = &growth->looks.data[looks[k]];
-			seen.counted[k] = &population->looks.data[looks[k]];
-			known &= seen.counted[k]->known;
-		}
-		population->judgement = (struct hb_judgement){0};
-		if (known)
-			judge(&seen, &population->judgement);
-		say(growth->analysis->types, population);
+		judge_counts(growth, looks, &population->looks, &population->judgement);
+		snprintf(what, sizeof(what), "at 0x%" PRIx64, population->addr);
+		say(growth->analysis->types->list[population->type].name, what, &population->judgement);
+	}
+	for (size_t i = 0; i < growth->piles.len; i++) {
+		struct hb_pile *pile = &growth->piles.data[i];
+		judge_counts(growth, looks, &pile->looks, &pile->judgement);
+		snprintf(what, sizeof(what), "created at 0x%" PRIx64, pile->place.gopc);
+		say("goroutines", what, &pile->judgement);
 	}
 }

@@ -6,9 +6,12 @@
  *   rehearse   where the samples are, while it runs
  *   freeze     all pages of the rehearsal, in one stop
  *   settle     the samples, from the frozen pages. What moved between rehearsal and stop is missing, and tried again
+ *   walk       structures that are too large for that, while it runs
+ *   piles      goroutines, while it runs (piles.c)
  */
 #include "growth/look.h"
 #include "base/progress.h"
+#include "growth/populations.h"
 #include "target/proc_stat.h"
 
 enum { MAX_SAMPLED = 512, MAX_PAGES = 256 /* of one sample */, TRIES = 3, MAX_WALKED = 500000 /* nodes */ };
@@ -27,6 +30,7 @@ struct look {
 	struct hb_growth *growth;
 	struct hb_peek peek;
 	struct hb_counted *counted; /* by population */
+	struct hb_counted *piled;   /* by pile */
 	HB_VEC(struct wanted) wanted;
 	struct hb_look said;
 };
@@ -234,6 +238,10 @@ static struct hb_error *keep(struct look *look)
 		HB_VEC_PUSH(&growth->populations.data[i].looks, look->counted[i]);
 		look->counted[i].ids = NULL;
 	}
+	for (size_t i = 0; i < growth->piles.len; i++) {
+		HB_VEC_PUSH(&growth->piles.data[i].looks, look->piled[i]);
+		look->piled[i].ids = NULL;
+	}
 	return NULL;
 }
 
@@ -241,12 +249,15 @@ static void look_deinit(struct look *look)
 {
 	for (size_t i = 0; look->counted && i < look->growth->populations.len; i++)
 		free(look->counted[i].ids);
+	for (size_t i = 0; look->piled && i < look->growth->piles.len; i++)
+		free(look->piled[i].ids);
 	for (size_t i = 0; i < look->wanted.len; i++) {
 		hb_vec_deinit(&look->wanted.data[i].elements.bytes);
 		free(look->wanted.data[i].counted.ids);
 	}
 	hb_vec_deinit(&look->wanted);
 	free(look->counted);
+	free(look->piled);
 	hb_peek_deinit(&look->peek);
 }
 
@@ -254,13 +265,15 @@ static struct hb_error *run(struct look *look, struct hb_target *target)
 {
 	TRY(hb_peek_init(&look->peek, target));
 	look->counted = calloc(hb_max(look->growth->populations.len, (size_t)1), sizeof(*look->counted));
-	if (!look->counted)
+	look->piled = calloc(hb_max(look->growth->piles.len, (size_t)1), sizeof(*look->piled));
+	if (!look->counted || !look->piled)
 		return hb_error_nomem();
 	look->said = (struct hb_look){.at_ns = hb_now_ns(), .uptime_ns = hb_process_age_ns(target->pid)};
 	TRY(count_all(look));
 	TRY(choose(look));
 	TRY(sample_all(look));
 	TRY(walk_all(look));
+	TRY(hb_piles_look(look->growth, target, look->piled));
 	return keep(look);
 }
 

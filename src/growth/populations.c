@@ -21,11 +21,11 @@ static void counted_deinit(struct hb_counted *counted)
 	*counted = (struct hb_counted){0};
 }
 
-static void population_deinit(struct hb_population *population)
+static void counts_deinit(struct hb_counts *counts)
 {
-	for (size_t i = 0; i < population->looks.len; i++)
-		counted_deinit(&population->looks.data[i]);
-	hb_vec_deinit(&population->looks);
+	for (size_t i = 0; i < counts->len; i++)
+		counted_deinit(&counts->data[i]);
+	hb_vec_deinit(counts);
 }
 
 void hb_growth_destroy(struct hb_growth *growth)
@@ -33,10 +33,29 @@ void hb_growth_destroy(struct hb_growth *growth)
 	if (!growth)
 		return;
 	for (size_t i = 0; i < growth->populations.len; i++)
-		population_deinit(&growth->populations.data[i]);
+		counts_deinit(&growth->populations.data[i].looks);
+	for (size_t i = 0; i < growth->piles.len; i++)
+		counts_deinit(&growth->piles.data[i].looks);
 	hb_vec_deinit(&growth->populations);
+	hb_vec_deinit(&growth->piles);
 	hb_vec_deinit(&growth->looks);
 	free(growth);
+}
+
+static bool stays(size_t look, size_t nlooks)
+{
+	return look % 2 == 0 || look == nlooks - 1;
+}
+
+static void thin(struct hb_counts *counts)
+{
+	size_t kept = 0;
+	for (size_t i = 0; i < counts->len; i++)
+		if (stays(i, counts->len))
+			counts->data[kept++] = counts->data[i];
+		else
+			counted_deinit(&counts->data[i]);
+	counts->len = kept;
 }
 
 void hb_growth_thin(struct hb_growth *growth)
@@ -45,21 +64,14 @@ void hb_growth_thin(struct hb_growth *growth)
 	size_t n = growth->looks.len, kept = 0;
 	if (n < MANY)
 		return;
-	for (size_t i = 0; i < n; i++) {
-		bool keep = i % 2 == 0 || i == n - 1;
-		for (size_t k = 0; k < growth->populations.len; k++) {
-			struct hb_counted *looks = growth->populations.data[k].looks.data;
-			if (keep)
-				looks[kept] = looks[i];
-			else
-				counted_deinit(&looks[i]);
-		}
-		if (keep)
+	for (size_t i = 0; i < growth->populations.len; i++)
+		thin(&growth->populations.data[i].looks);
+	for (size_t i = 0; i < growth->piles.len; i++)
+		thin(&growth->piles.data[i].looks);
+	for (size_t i = 0; i < n; i++)
+		if (stays(i, n))
 			growth->looks.data[kept++] = growth->looks.data[i];
-	}
 	growth->looks.len = kept;
-	for (size_t k = 0; k < growth->populations.len; k++)
-		growth->populations.data[k].looks.len = kept;
 }
 
 /* --- Headers ----------------------------------------------------------------------------------------------------- */
@@ -167,7 +179,7 @@ static void keep_largest(struct hb_growth *growth)
 	if (n)
 		qsort(growth->populations.data, n, sizeof(*growth->populations.data), compare);
 	for (size_t i = MAX_POPULATIONS; i < n; i++)
-		population_deinit(&growth->populations.data[i]);
+		counts_deinit(&growth->populations.data[i].looks);
 	growth->dropped = n > MAX_POPULATIONS ? n - MAX_POPULATIONS : 0;
 	growth->populations.len = n - growth->dropped;
 }
@@ -184,6 +196,8 @@ struct hb_error *hb_growth_create(const struct hb_analysis *analysis, struct hb_
 		err = hb_populations_of_fields(growth);
 	if (!err)
 		err = hb_populations_of_links(growth);
+	if (!err)
+		err = hb_piles_create(growth);
 	keep_largest(growth);
 	if (err)
 		hb_growth_destroy(growth);

@@ -20,3 +20,12 @@ struct hb_error *hb_growth_report(const struct hb_analysis *analysis, enum hb_po
 /* Holder and path of a population, for any analysis that has a growth. */
 struct hb_error *hb_growth_place(const struct hb_analysis *analysis, const struct hb_population *population,
                                  struct hb_finding *finding) HB_MUST_CHECK;
+
+/* Evidence, one sentence each or none. `what`: "entries". */
+struct hb_error *hb_growth_say_growth(const struct hb_judgement *judgement, const char *what,
+                                      struct hb_finding *finding) HB_MUST_CHECK;
+struct hb_error *hb_growth_say_settled(const struct hb_judgement *judgement, const char *what,
+                                       struct hb_finding *finding) HB_MUST_CHECK;
+struct hb_error *hb_growth_say_age(const struct hb_judgement *judgement, struct hb_finding *finding) HB_MUST_CHECK;
+/* What keeps it from being likely. */
+struct hb_error *hb_growth_say_doubt(const struct hb_judgement *judgement, struct hb_finding *finding) HB_MUST_CHECK;

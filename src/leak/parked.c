@@ -130,7 +130,7 @@ struct hb_error *hb_parked_describe(const struct hb_analysis *analysis, const st
 }
 
 /* The root node of a goroutine; HB_ROOT_NONE unknown. */
-static uint32_t node_of(const struct hb_analysis *analysis, const struct hb_parked *wait)
+uint32_t hb_parked_node(const struct hb_analysis *analysis, const struct hb_parked *wait)
 {
 	uint32_t slot = hb_heap_slot(analysis->heap, analysis->goroutines.list[wait->goroutine].g);
 	return slot ? hb_trail_root(analysis, slot) : HB_ROOT_NONE;
@@ -139,7 +139,7 @@ static uint32_t node_of(const struct hb_analysis *analysis, const struct hb_park
 struct hb_error *hb_parked_holder(const struct hb_analysis *analysis, const struct hb_parked *wait,
                                   struct hb_finding *finding)
 {
-	return hb_finding_holder(analysis, node_of(analysis, wait), finding);
+	return hb_finding_holder(analysis, hb_parked_node(analysis, wait), finding);
 }
 
 struct hb_error *hb_parked_say_stacks(const struct hb_analysis *analysis, const struct hb_parked *waits, size_t n,
@@ -158,7 +158,7 @@ uint64_t hb_parked_bytes(const struct hb_analysis *analysis, const struct hb_par
 {
 	uint64_t bytes = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t node = node_of(analysis, &waits[i]);
+		uint32_t node = hb_parked_node(analysis, &waits[i]);
 		if (node != HB_ROOT_NONE && analysis->roots.nodes.data[node].kind == HB_ROOT_GOROUTINE)
 			bytes += analysis->graph->retained[hb_graph_root_number(node)];
 	}

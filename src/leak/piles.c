@@ -4,12 +4,17 @@
  * is known to wait on purpose: workers that share their channels, whoever has a connection of its own or serves one, a select
  * with a timer, or with the channel of a context that ends it. Those of which it is proven that they will wait for ever are
  * left to H201.
+ *
+ * Several moments can (growth/piles.c): where more come all the time and none of those that were there has run since, it is likely,
+ * however few they are.
  */
 #include "base/order.h"
 #include "golang/stacks.h"
 #include "leak/detectors.h"
+#include "leak/growth.h"
 #include "leak/near_fd.h"
 #include "leak/parked.h"
+#include "leak/pile_keepers.h"
 #include "leak/trail.h"
 #include "leak/wait_channels.h"
 #include "leak/wording.h"
@@ -19,7 +24,7 @@
 
 enum { LEAST = 1000, LEAST_FOR_A_LOCK = 100, HOPS = 3, SAMPLES = 32 };
 
-enum sort { SORT_NONE, SORT_SEND, SORT_RECEIVE, SORT_SELECT, SORT_LOCK, SORT_GROUP };
+enum sort { SORT_NONE, SORT_SEND, SORT_RECEIVE, SORT_SELECT, SORT_LOCK, SORT_GROUP, SORT_COND };
 
 struct scan {
 	const struct hb_analysis *analysis;
@@ -41,6 +46,7 @@ static enum sort sort_of(const char *reason)
 	        {"select", SORT_SELECT},          {"semacquire", SORT_LOCK},
 	        {"sync.Mutex.Lock", SORT_LOCK},   {"sync.RWMutex.RLock", SORT_LOCK},
 	        {"sync.RWMutex.Lock", SORT_LOCK}, {"sync.WaitGroup.Wait", SORT_GROUP},
+	        {"sync.Cond.Wait", SORT_COND},
 	};
 	for (size_t i = 0; i < hb_countof(table); i++)
 		if (!strcmp(reason, table[i].reason))
@@ -78,8 +84,10 @@ static struct hb_error *collect(struct scan *scan)
 	return NULL;
 }
 
-/* Drops those that a timer or the end of a context will wake; counts distinct channels of the others. */
-static struct hb_error *keep_channels(struct scan *scan, struct hb_parked *waits, size_t *n, size_t *distinct)
+/* Drops those that a timer or the end of a context will wake; counts distinct channels of the others. That a context would end those
+ * that become more and more is no excuse: it does not. */
+static struct hb_error *keep_channels(struct scan *scan, struct hb_parked *waits, bool grows, size_t *n,
+                                      size_t *distinct)
 {
 	struct hb_addresses all = {0};
 	size_t kept = 0;
@@ -94,7 +102,7 @@ static struct hb_error *keep_channels(struct scan *scan, struct hb_parked *waits
 		bool keep = count > 0;
 		for (size_t k = 0; k < count; k++)
 			keep = keep && !hb_addresses_have(&scan->timers, channels[k]) &&
-			       !hb_addresses_have(&scan->contexts, channels[k]);
+			       (grows || !hb_addresses_have(&scan->contexts, channels[k]));
 		for (size_t k = 0; keep && k < count; k++)
 			if (!hb_vec_push(&all.list, channels[k])) {
 				hb_vec_deinit(&all.list);
@@ -156,10 +164,15 @@ static const char *question(enum sort sort)
 	}
 }
 
+static bool waits_for_channels(enum sort sort)
+{
+	return sort == SORT_SEND || sort == SORT_RECEIVE || sort == SORT_SELECT;
+}
+
 static struct hb_error *say_channels(enum sort sort, size_t n, size_t distinct, struct hb_finding *finding)
 {
 	char count[32];
-	if (sort == SORT_LOCK || sort == SORT_GROUP)
+	if (!waits_for_channels(sort))
 		return NULL;
 	hb_format_count(distinct, count, sizeof(count));
 	if (distinct == 1)
@@ -169,48 +182,116 @@ static struct hb_error *say_channels(enum sort sort, size_t n, size_t distinct, 
 	return hb_finding_because(finding, hb_say("they wait for %s channels", count));
 }
 
+static struct hb_error *say_since_when(const struct hb_judgement *judgement, struct hb_finding *finding)
+{
+	char age[32];
+	hb_format_duration(judgement->uptime_ns / 1000000000, age, sizeof(age));
+	switch (judgement->failed) {
+	case HB_TESTS:
+		return hb_finding_because(
+		        finding, hb_say("at this rate it has been so ever since the process started %s ago", age));
+	case HB_TEST_STEADY:
+		return hb_finding_because(finding,
+		                          hb_say("but fewer come: in the second half of the window %.0f %% of the "
+		                                 "rate of the first half",
+		                                 judgement->late_rate * 100 / judgement->early_rate));
+	case HB_TEST_NEVER_EMPTIED:
+		return hb_finding_because(
+		        finding, hb_say("but at this rate that many come in %.1f times as long as the process has run, "
+		                        "%s: it has not been so all the time",
+		                        judgement->age, age));
+	default:
+		return hb_finding_because(
+		        finding, hb_say("but the process is young: what only starts its goroutines looks the same"));
+	}
+}
+
+/* What the looks say; NULL pile: there were none, or nothing came of them. */
+static struct hb_error *say_growth(const struct hb_pile *pile, struct hb_finding *finding)
+{
+	char settled[32];
+	if (!pile)
+		return hb_finding_because(finding, hb_say("one look cannot tell whether they become more: look again"));
+	hb_format_count(pile->judgement.kept, settled, sizeof(settled));
+	TRY(hb_growth_say_growth(&pile->judgement, "goroutines", finding));
+	TRY(hb_finding_because(
+	        finding,
+	        hb_say("%s of them that were seen at the first two looks had not run until the last", settled)));
+	return say_since_when(&pile->judgement, finding);
+}
+
+static char *title(const struct hb_pile *pile, size_t n, const char *reason)
+{
+	char count[32];
+	hb_format_count(pile ? pile->judgement.last : n, count, sizeof(count));
+	if (pile && pile->judgement.verdict == HB_GROWTH_LIKELY)
+		return hb_say("%s goroutines wait at one place (%s), and more come all the time", count, reason);
+	return hb_say("%s goroutines wait at one place (%s): %s", count, reason, question(sort_of(reason)));
+}
+
 static struct hb_error *describe(const struct scan *scan, const struct hb_parked *waits, size_t n, size_t distinct,
-                                 struct hb_finding *finding)
+                                 const struct hb_pile *pile, struct hb_finding *finding)
 {
 	const char *reason = goroutine_of(scan, &waits[0])->wait_reason;
-	enum sort sort = sort_of(reason);
 	struct hb_parked_ages ages;
-	char count[32];
-	hb_format_count(n, count, sizeof(count));
 	finding->rule = "H202";
-	finding->verdict = HB_ESTIMATE;
-	finding->count = n;
+	finding->verdict = pile && pile->judgement.verdict == HB_GROWTH_LIKELY ? HB_LIKELY : HB_ESTIMATE;
+	finding->count = pile ? pile->judgement.last : n;
 	finding->bytes = hb_parked_bytes(scan->analysis, waits, n);
-	TRY(hb_finding_title(finding,
-	                     hb_say("%s goroutines wait at one place (%s): %s", count, reason, question(sort))));
+	TRY(hb_finding_title(finding, title(pile, n, reason)));
 	TRY(hb_parked_holder(scan->analysis, &waits[0], finding));
 	TRY(hb_parked_describe(scan->analysis, waits, n, finding));
-	TRY(say_channels(sort, n, distinct, finding));
+	TRY(say_growth(pile, finding));
+	TRY(say_channels(sort_of(reason), n, distinct, finding));
+	if (pile && waits_for_channels(sort_of(reason)))
+		TRY(hb_say_who_keeps_channels(scan->analysis, waits, n, finding));
 	TRY(hb_parked_ages(scan->analysis, waits, n, &ages));
 	TRY(hb_parked_say_ages(&ages, n, finding));
-	TRY(hb_finding_because(finding, hb_say("one look cannot tell whether they become more: look again")));
-	return hb_finding_help(
-	        finding, "if they do, give each a way to end: select on ctx.Done() besides, close the channel, or "
-	                 "limit how many are started");
+	return hb_finding_help(finding,
+	                       "give each a way to end: select on ctx.Done() besides, close the channel, or limit how "
+	                       "many are started");
 }
 
 /* --- All together ------------------------------------------------------------------------------------------------- */
 
+/* What the looks made of the place, when they made something of it. */
+static const struct hb_pile *grown_pile(const struct scan *scan, const struct hb_parked *wait)
+{
+	const struct hb_analysis *analysis = scan->analysis;
+	const struct hb_growth *growth = analysis->growth;
+	const struct hb_pile *best = NULL;
+	for (size_t i = 0; growth && i < growth->piles.len; i++) {
+		const struct hb_pile *pile = &growth->piles.data[i];
+		if (pile->judgement.verdict > (best ? best->judgement.verdict : HB_GROWTH_NONE) &&
+		    !hb_parked_compare_place(analysis, wait, &analysis->parked.list.data[pile->parked]))
+			best = pile;
+	}
+	return best;
+}
+
+/* Workers share what they wait for; senders that share it wait for one receiver all the same. */
+static bool are_workers(enum sort sort, size_t n, size_t distinct)
+{
+	return (sort == SORT_RECEIVE || sort == SORT_SELECT) && distinct * 2 < n;
+}
+
 static struct hb_error *look_at(struct scan *scan, struct hb_parked *waits, size_t n, struct hb_findings *findings)
 {
 	enum sort sort = sort_of(goroutine_of(scan, &waits[0])->wait_reason);
+	const struct hb_pile *pile = grown_pile(scan, &waits[0]);
 	size_t least = sort == SORT_LOCK ? LEAST_FOR_A_LOCK : LEAST, distinct = 0;
 	struct hb_finding finding = {0};
 	bool sessions;
-	if (n >= least && sort != SORT_LOCK && sort != SORT_GROUP)
-		TRY(keep_channels(scan, waits, &n, &distinct));
-	/* Workers share what they wait for; senders that share it wait for one receiver all the same. */
-	if (n < least || ((sort == SORT_RECEIVE || sort == SORT_SELECT) && distinct * 2 < n))
+	if (!pile && (n < least || sort == SORT_COND))
+		return NULL;
+	if (waits_for_channels(sort))
+		TRY(keep_channels(scan, waits, pile != NULL, &n, &distinct));
+	if (!n || (!pile && (n < least || are_workers(sort, n, distinct))))
 		return NULL;
 	TRY(have_connections(scan, waits, n, &sessions));
 	if (sessions)
 		return NULL;
-	return hb_findings_add(findings, &finding, describe(scan, waits, n, distinct, &finding));
+	return hb_findings_add(findings, &finding, describe(scan, waits, n, distinct, pile, &finding));
 }
 
 static struct hb_error *report(struct scan *scan, struct hb_findings *findings)
@@ -229,7 +310,8 @@ static struct hb_error *report(struct scan *scan, struct hb_findings *findings)
 static struct hb_error *run(const struct hb_analysis *analysis, struct hb_findings *findings)
 {
 	struct scan scan = {.analysis = analysis};
-	struct hb_error *err = analysis->parked.list.len >= LEAST_FOR_A_LOCK ? report(&scan, findings) : NULL;
+	bool many = analysis->parked.list.len >= LEAST_FOR_A_LOCK;
+	struct hb_error *err = many || analysis->growth ? report(&scan, findings) : NULL;
 	hb_vec_deinit(&scan.waits);
 	hb_vec_deinit(&scan.proven.list);
 	hb_vec_deinit(&scan.timers.list);

@@ -28,7 +28,7 @@ type verdict struct {
 	// The collector was at work when heldby looked: its own goroutines have moved, and their structs with them.
 	collecting bool
 	// A timer of the runtime expires all the time: where processors keep their timers changes meanwhile, and may change back.
-	ticking bool
+	ticking    bool
 	collectors map[uint64]bool // addresses of their g
 	count      map[string]int
 	examples   map[string][]string

@@ -112,7 +112,7 @@ func init() {
 		}
 	}, countUsers}
 	// A few hosts, whose paths are never forgotten.
-	programs["nested-inner-leak"] = program{nil, func(i int) { inner("host-" + strconv.Itoa(i % 3))[key(i)] = i }, countHosts}
+	programs["nested-inner-leak"] = program{nil, func(i int) { inner("host-" + strconv.Itoa(i%3))[key(i)] = i }, countHosts}
 	// Hosts come with a few paths each, and are never forgotten.
 	programs["nested-outer-leak"] = program{nil, func(i int) { inner("host-" + strconv.Itoa(i/4))[key(i)] = i },
 		func() int { return len(byHost) }}
