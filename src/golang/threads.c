@@ -16,6 +16,15 @@ static struct hb_go_stack stack_of(const struct hb_go *go, uint64_t g)
 	return (struct hb_go_stack){field(go, stack, go->layout->stack.lo), field(go, stack, go->layout->stack.hi)};
 }
 
+/* In a call of the vDSO a thread has said where in Go code it was, on which of its stacks. Patch releases of one minor have the fields at
+ * different places (runtime.m grew in 1.23 and 1.24): what is no such position is nothing, and the thread is read as a whole. */
+static bool is_in_vdso(const struct hb_go *go, const struct hb_go_thread *thread)
+{
+	return hb_go_module_of_text(go, thread->vdso_pc) &&
+	       (hb_go_stack_has(thread->g0_stack, thread->vdso_sp) ||
+	        hb_go_stack_has(stack_of(go, thread->curg), thread->vdso_sp));
+}
+
 /* Reads the m at an address; false unless it is one: its g0 points back at it. */
 static bool read_m(const struct hb_go *go, uint64_t m, struct hb_go_thread *ret)
 {
@@ -33,6 +42,8 @@ static bool read_m(const struct hb_go *go, uint64_t m, struct hb_go_thread *ret)
 		return false;
 	thread.g0_stack = stack_of(go, thread.g0);
 	thread.gsignal_stack = stack_of(go, thread.gsignal);
+	if (!is_in_vdso(go, &thread))
+		thread.vdso_sp = thread.vdso_pc = 0;
 	*ret = thread;
 	return true;
 }

@@ -222,6 +222,42 @@ static void a_thread_of_c_has_no_m(void **state)
 	tear_down(&f);
 }
 
+static void store_vdso(struct fixture *f, uint64_t m, uint64_t sp, uint64_t pc)
+{
+	const struct hb_go_layout *layout = f->code.go.layout;
+	code_store(&f->code, m + layout->m.vdso_sp, sp);
+	code_store(&f->code, m + layout->m.vdso_pc, pc);
+}
+
+/* m.vdsoSP is elsewhere in some patch releases: what is there must be a position. */
+static void a_call_of_the_vdso_is_believed_where_it_makes_sense(void **state)
+{
+	struct fixture f;
+	set_up(&f, hb_go_newest_minor());
+	uint64_t g = add_g(&f, 7, 2, f.user), m = add_m(&f, 0, g, 50), g0_stack = CODE_STACK + 8 * STACK_BYTES;
+	const struct {
+		uint64_t sp, pc;
+		bool believed;
+	} table[] = {
+	        {g0_stack + 0x800, f.user + 4, true},
+	        {CODE_STACK + 0x800, f.user + 4, true}, /* on the goroutine's own */
+	        {0, 0, false},
+	        {g0_stack + 0x800, CODE_DATA, false},
+	        {CODE_DATA, f.user + 4, false},
+	        {g0_stack + STACK_BYTES, f.user + 4, false},
+	};
+	add_thread(&f, 50, g0_stack + 0x400);
+	for (size_t i = 0; i < hb_countof(table); i++) {
+		store_vdso(&f, m, table[i].sp, table[i].pc);
+		struct hb_goroutines all = read_all(&f);
+		assert_int_equal(all.threads[0].m, m);
+		assert_int_equal(all.threads[0].vdso_sp, table[i].believed ? table[i].sp : 0);
+		assert_int_equal(all.threads[0].vdso_pc, table[i].believed ? table[i].pc : 0);
+		hb_goroutines_deinit(&all);
+	}
+	tear_down(&f);
+}
+
 static void what_is_missing_is_said(void **state)
 {
 	struct fixture f;
@@ -303,6 +339,7 @@ int main(void)
 	        cmocka_unit_test(in_a_system_call_it_stands_where_it_entered),
 	        cmocka_unit_test(threads_are_found_in_three_ways),
 	        cmocka_unit_test(a_thread_of_c_has_no_m),
+	        cmocka_unit_test(a_call_of_the_vdso_is_believed_where_it_makes_sense),
 	        cmocka_unit_test(what_is_missing_is_said),
 	        cmocka_unit_test(a_thread_holds_nothing_whose_goroutine_the_collector_may_scan),
 	};

@@ -33,6 +33,7 @@ type fieldDef struct {
 	name  string   // the C member
 	paths []string // Go names to try, nested ones with dots
 	in    versionRange
+	moves bool // patch releases have it elsewhere: whoever reads it makes sure that it is what it is to be
 }
 
 // A structDef is one STRUCT … END block.
@@ -51,7 +52,7 @@ var defVersions = regexp.MustCompile(`^(?:1\.(\d+))?\s*-\s*(?:1\.(\d+))?$`)
 // readDef parses layout_fields.def. A comment with a version range after an entry says which versions have it:
 // "1.26-", "-1.23", "1.24-1.25"; names of experiments behind it have it, too, or lack it ("-1.23, noswissmap",
 // "1.24-, !noswissmap"). "size varies" after a struct leaves its size out, "size grows" allows earlier patch releases a
-// smaller one ("1.23-, size grows").
+// smaller one ("1.23-, size grows"). "moves" after a field: patch releases may have it elsewhere.
 func readDef(path string) ([]structDef, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -68,6 +69,7 @@ func readDef(path string) ([]structDef, error) {
 		}
 		comment, varies := cutSuffix(match[4], "size varies")
 		comment, grows := cutSuffix(comment, "size grows")
+		comment, moves := cutSuffix(comment, "moves")
 		in, err := parseRange(comment)
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
@@ -80,7 +82,7 @@ func readDef(path string) ([]structDef, error) {
 				return nil, fmt.Errorf("%s:%d: field outside a struct", path, i+1)
 			}
 			last := &list[len(list)-1]
-			last.fields = append(last.fields, fieldDef{name: match[2], paths: names, in: in})
+			last.fields = append(last.fields, fieldDef{name: match[2], paths: names, in: in, moves: moves})
 		}
 	}
 	return list, nil

@@ -43,11 +43,16 @@ func (t *table) lines() []string {
 }
 
 // diff lists the lines in which the table of an earlier patch release is another one. Later releases may have added to the
-// end of a struct that the list says grows, and to the list of wait reasons.
+// end of a struct that the list says grows, and to the list of wait reasons; and they may have what moves elsewhere.
 func (t *table) diff(earlier *table) []string {
 	for i, s := range t.structs {
 		if size := earlier.structs[i].size; s.def.grows && size != nil && s.size != nil && *size < *s.size {
 			earlier.structs[i].size = s.size
+		}
+		for k, field := range s.def.fields {
+			if field.moves && earlier.structs[i].offsets[k] != nil {
+				earlier.structs[i].offsets[k] = s.offsets[k]
+			}
 		}
 	}
 	if n := len(earlier.waitReasons); n < len(t.waitReasons) {
