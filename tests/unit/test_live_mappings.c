@@ -16,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define PLACE UINT64_C(0xc000000000)
+#define PLACE UINT64_C(0x200000000000) /* where sanitizers have nothing */
 enum { ALWAYS = 16 << 20, SOMETIMES = 16 << 20, LOOKS = 200, PLACES = 12 };
 
 static void *map(uint64_t at, size_t bytes, int protection)
