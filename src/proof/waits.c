@@ -312,7 +312,7 @@ static struct hb_error *read_never(struct reader *reader, struct hb_wait *wait)
 }
 
 /* By the words of runtime/runtime2.go waitReasonStrings: the numbers move. Goroutines of a testing/synctest bubble wait
- * for other reasons, "… (synctest)": the bubble wakes them, or ends them. */
+ * for other reasons, "… (durable)", in 1.24 "… (synctest)": the bubble wakes them, or ends them. */
 static const struct {
 	const char *reason;
 	const char *const *functions;

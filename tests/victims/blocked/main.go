@@ -182,7 +182,7 @@ func wanted(name string) bool {
 }
 
 func main() {
-	for _, examples := range [][]example{stuckExamples, heldExamples, newerExamples, largeExamples, busyExamples} {
+	for _, examples := range [][]example{stuckExamples, heldExamples, newerExamples, bubbleExamples, largeExamples, busyExamples} {
 		for _, e := range examples {
 			current = e.name
 			if wanted(e.name) {

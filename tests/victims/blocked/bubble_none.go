@@ -1,0 +1,5 @@
+//go:build !go1.25 || goexperiment.synctest
+
+package main
+
+var bubbleExamples []example
