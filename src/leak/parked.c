@@ -158,7 +158,8 @@ uint64_t hb_parked_bytes(const struct hb_analysis *analysis, const struct hb_par
 {
 	uint64_t bytes = 0;
 	for (size_t i = 0; i < n; i++) {
-		uint32_t node = hb_parked_node(analysis, &waits[i]);
+		uint32_t slot = hb_heap_slot(analysis->heap, analysis->goroutines.list[waits[i].goroutine].g);
+		uint32_t node = hb_trail_innermost_root(analysis, slot);
 		if (node != HB_ROOT_NONE && analysis->roots.nodes.data[node].kind == HB_ROOT_GOROUTINE)
 			bytes += analysis->graph->retained[hb_graph_root_number(node)];
 	}

@@ -209,15 +209,20 @@ static struct hb_error *say_since_when(const struct hb_judgement *judgement, str
 /* What the looks say; NULL pile: there were none, or nothing came of them. */
 static struct hb_error *say_growth(const struct hb_pile *pile, struct hb_finding *finding)
 {
-	char settled[32];
+	char settled[32], gone[32];
 	if (!pile)
 		return hb_finding_because(finding, hb_say("one look cannot tell whether they become more: look again"));
-	hb_format_count(pile->judgement.kept, settled, sizeof(settled));
-	TRY(hb_growth_say_growth(&pile->judgement, "goroutines", finding));
+	const struct hb_judgement *judgement = &pile->judgement;
+	hb_format_count(judgement->settled, settled, sizeof(settled));
+	hb_format_count(judgement->settled - judgement->kept, gone, sizeof(gone));
+	TRY(hb_growth_say_growth(judgement, "goroutines", finding));
 	TRY(hb_finding_because(
 	        finding,
-	        hb_say("%s of them that were seen at the first two looks had not run until the last", settled)));
-	return say_since_when(&pile->judgement, finding);
+	        judgement->kept == judgement->settled
+	                ? hb_say("none of the %s that waited at the first two looks had run until the last", settled)
+	                : hb_say("of %s that waited at the first two looks, %s had run until the last", settled,
+	                         gone)));
+	return say_since_when(judgement, finding);
 }
 
 static char *title(const struct hb_pile *pile, size_t n, const char *reason)
@@ -247,6 +252,7 @@ static struct hb_error *describe(const struct scan *scan, const struct hb_parked
 		TRY(hb_say_who_keeps_channels(scan->analysis, waits, n, finding));
 	TRY(hb_parked_ages(scan->analysis, waits, n, &ages));
 	TRY(hb_parked_say_ages(&ages, n, finding));
+	TRY(hb_parked_say_stacks(scan->analysis, waits, n, finding));
 	return hb_finding_help(finding,
 	                       "give each a way to end: select on ctx.Done() besides, close the channel, or limit how "
 	                       "many are started");

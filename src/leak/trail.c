@@ -31,7 +31,7 @@ void hb_trail_holder(const struct hb_analysis *analysis, uint32_t node, char *bu
 	hb_say_byte(buf);
 }
 
-uint32_t hb_trail_root(const struct hb_analysis *analysis, uint32_t slot)
+uint32_t hb_trail_innermost_root(const struct hb_analysis *analysis, uint32_t slot)
 {
 	const struct hb_graph *graph = analysis->graph;
 	uint32_t number = slot ? graph->number[slot] : 0;
@@ -39,7 +39,13 @@ uint32_t hb_trail_root(const struct hb_analysis *analysis, uint32_t slot)
 		return HB_ROOT_NONE;
 	while (number > 1 && !hb_graph_is_root(graph, number))
 		number = graph->parent[number];
-	return number > 1 ? outermost(&analysis->roots, number - 2) : HB_ROOT_NONE;
+	return number > 1 ? number - 2 : HB_ROOT_NONE;
+}
+
+uint32_t hb_trail_root(const struct hb_analysis *analysis, uint32_t slot)
+{
+	uint32_t node = hb_trail_innermost_root(analysis, slot);
+	return node == HB_ROOT_NONE ? HB_ROOT_NONE : outermost(&analysis->roots, node);
 }
 
 /* --- Names of steps --------------------------------------------------------------------------------------------- */

@@ -6,9 +6,11 @@
 /* "global main.headers []byte", "goroutines created by main.serve"; the outermost node above `node`. */
 void hb_trail_holder(const struct hb_analysis *analysis, uint32_t node, char *buf, size_t size);
 
-/* The root node that an object was first reached from, HB_ROOT_NONE when it was not. slot 0: NONE. Pointer-free objects
+/* The outermost root node that an object was first reached from, HB_ROOT_NONE when it was not. slot 0: NONE. Pointer-free objects
  * are not in the search tree: ask for one that points at them. */
 uint32_t hb_trail_root(const struct hb_analysis *analysis, uint32_t slot);
+/* The same, of the goroutine instead of its group. */
+uint32_t hb_trail_innermost_root(const struct hb_analysis *analysis, uint32_t slot);
 
 /* Appends the steps from the root to a pointerful object, and the edge at `offset` of it that leads on (to what `last`
  * describes): ".byID map[string]*cache.Session", "{value} *cache.Session". What repeats (a list) stands once. */

@@ -162,6 +162,9 @@ def judge(case):
         check(f"{case.title}: it is said to lead to what they wait for", kept, lambda: tell(found))
     else:
         check(f"{case.title}: nothing else is", not others, lambda: tell(said))
+    if rule == "H202":  # a g struct has some 400 bytes
+        check(f"{case.title}: what it costs is said", found[0]["bytes"] >= case.counts[0] * 350 and
+              any("their stacks take" in line for line in found[0]["evidence"]), lambda: tell(found))
     # What the program itself counted before and after encloses what heldby counted.
     check(f"{case.title}: its count is the program's", case.counts[0] <= found[0]["count"] <= case.counts[1],
           lambda: (found[0]["count"], case.counts))
