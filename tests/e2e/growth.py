@@ -155,9 +155,9 @@ def judge(case):
         return
     others = [f for f in said if f not in found]
     if case.program in BESIDES:
-        rule, holder = BESIDES[case.program]
-        check(f"{case.title}: what grows besides is found", [f["rule"] for f in others] == [rule] and
-              re.search(holder, others[0]["holder"]), lambda: tell(said))
+        besides, root = BESIDES[case.program]
+        check(f"{case.title}: what grows besides is found", [f["rule"] for f in others] == [besides] and
+              re.search(root, others[0]["holder"]), lambda: tell(said))
         kept = re.search(f"{re.escape(others[0]['holder'])} still leads to what they wait for, by a .* that only grows as well", " ".join(found[0]["evidence"]))
         check(f"{case.title}: it is said to lead to what they wait for", kept, lambda: tell(found))
     else:
