@@ -27,10 +27,11 @@ static bool test_in(const struct hb_go_line *line, char *buf, size_t size)
 		return false;
 	struct hb_func_name name;
 	hb_func_name_parse(line->function, &name);
-	size_t len = strcspn(name.member.text ? name.member.text : "", ".[");
-	if (!len || !is_test_name(name.member.text, len))
+	const char *member = name.member.text ? name.member.text : "";
+	size_t len = strcspn(member, ".[");
+	if (!len || !is_test_name(member, len))
 		return false;
-	snprintf(buf, size, "%.*s", (int)hb_min(len, size - 1), name.member.text);
+	snprintf(buf, size, "%.*s", (int)hb_min(len, size - 1), member);
 	return true;
 }
 
