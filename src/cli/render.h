@@ -7,7 +7,7 @@
 
 /* Renders in the format that was asked for, commits and closes the output. */
 struct hb_error *hb_command_render(const struct hb_command_line *line, const struct hb_report *report,
-                                   bool findings_only, struct hb_output *output) HB_MUST_CHECK;
+                                   bool findings_only, struct hb_output *opened) HB_MUST_CHECK;
 /* From the command line to the exit status; what the line says is added to the options. */
 struct hb_error *hb_command_examine(const struct hb_command_line *line, struct hb_options *options,
                                     int *status) HB_MUST_CHECK;

@@ -58,7 +58,7 @@ static struct hb_error *follow(struct linker *linker)
 		uint32_t wanted = node == POINTERS ? analysis->types->list[type].elem : type;
 		if (!node || (node == POINTERS && !above))
 			continue;
-		if (above && linker->firsts.data[above - 1].type == wanted) {
+		if (above && above <= linker->firsts.len && linker->firsts.data[above - 1].type == wanted) {
 			linker->first_of[number] = above;
 			linker->firsts.data[above - 1].nodes += node == NODE;
 		} else if (node == NODE) {

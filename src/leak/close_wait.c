@@ -126,7 +126,7 @@ static int by_holder(const void *a, const void *b, void *analysis)
 static struct hb_error *say_peers(const struct scan *scan, const struct ended *list, size_t n,
                                   struct hb_finding *finding)
 {
-	hb_autofree uint64_t *fds = calloc(n, sizeof(*fds));
+	hb_autofree uint64_t *fds = calloc(n + 1, sizeof(*fds));
 	char bytes[32], with[32];
 	uint64_t unread = 0, count = 0;
 	if (!fds)
@@ -178,7 +178,7 @@ static struct hb_error *describe_kept(const struct scan *scan, const struct ende
 static struct hb_error *describe_worked_on(const struct scan *scan, const struct ended *list, size_t n,
                                            struct hb_finding *finding)
 {
-	hb_autofree struct hb_parked *waits = calloc(n, sizeof(*waits));
+	hb_autofree struct hb_parked *waits = calloc(n + 1, sizeof(*waits));
 	struct hb_parked_ages ages;
 	char count[32];
 	if (!waits)
