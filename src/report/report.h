@@ -91,7 +91,7 @@ struct hb_render_options {
 struct hb_error *hb_render_text(const struct hb_report *report, const struct hb_render_options *options,
                                 FILE *out) HB_MUST_CHECK;
 /* One finding, as the text report has it. */
-struct hb_error *hb_render_finding(const struct hb_report *report, const struct hb_finding *finding,
+struct hb_error *hb_render_finding(const struct hb_report *report, const struct hb_finding *one,
                                    const struct hb_render_options *options, FILE *out) HB_MUST_CHECK;
 struct hb_error *hb_render_json(const struct hb_report *report, const struct hb_render_options *options,
                                 FILE *out) HB_MUST_CHECK;

@@ -45,7 +45,8 @@ static void add_region(struct fixture *f, uint64_t start, uint64_t size)
 static uint8_t *at(struct fixture *f, uint64_t addr)
 {
 	const struct hb_region *region = hb_snapshot_region(&f->snapshot, addr);
-	return (uint8_t *)must(region ? region->bytes : NULL) + (addr - region->start);
+	assert_non_null(region);
+	return region ? region->bytes + (addr - region->start) : NULL;
 }
 
 static void put(struct fixture *f, uint64_t addr, uint64_t value)
