@@ -112,7 +112,6 @@ struct hb_pile_place {
 struct hb_pile {
 	struct hb_pile_place place;
 	uint32_t parked; /* index in analysis->parked.list, of one of them */
-	uint64_t count0; /* as captured */
 	struct hb_counts
 	        looks; /* of all goroutines, or one in so many; an id tells a goroutine that has not run since */
 	struct hb_judgement judgement;

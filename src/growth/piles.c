@@ -8,18 +8,14 @@
 #include "growth/populations.h"
 #include "leak/parked.h"
 
-#include <string.h>
+enum { MAX_LOOKED_AT = 65536, BATCH = 1024 };
 
-enum { MAX_LOOKED_AT = 65536, BATCH = 1024, MAX_GOROUTINES = 1 << 30 };
-
-static int compare_places(const void *a, const void *b)
+static int compare_places(const struct hb_pile_place *a, const struct hb_pile_place *b)
 {
-	const struct hb_pile_place *x = a, *y = b;
-	if (x->gopc != y->gopc)
-		return x->gopc < y->gopc ? -1 : 1;
-	if (x->depth != y->depth)
-		return x->depth < y->depth ? -1 : 1;
-	return (x->reason > y->reason) - (x->reason < y->reason);
+	int order = hb_order(a->gopc, b->gopc);
+	if (!order)
+		order = hb_order(a->depth, b->depth);
+	return order ? order : hb_order(a->reason, b->reason);
 }
 
 static struct hb_pile *pile_at(const struct hb_growth *growth, const struct hb_pile_place *place)
@@ -35,7 +31,7 @@ static int compare_piles(const void *a, const void *b)
 {
 	const struct hb_pile *x = a, *y = b;
 	int order = compare_places(&x->place, &y->place);
-	return order ? order : (x->parked > y->parked) - (x->parked < y->parked);
+	return order ? order : hb_order(x->parked, y->parked);
 }
 
 struct hb_error *hb_piles_create(struct hb_growth *growth)
@@ -47,7 +43,6 @@ struct hb_error *hb_piles_create(struct hb_growth *growth)
 		struct hb_pile pile = {
 		        .place = {goroutine->gopc, goroutine->stack_hi - goroutine->sp, goroutine->wait_reason_number},
 		        .parked = (uint32_t)i,
-		        .count0 = 1,
 		};
 		if (wait->pc && !wait->flags)
 			HB_VEC_PUSH(&growth->piles, pile);
@@ -57,9 +52,7 @@ struct hb_error *hb_piles_create(struct hb_growth *growth)
 	qsort(growth->piles.data, growth->piles.len, sizeof(*growth->piles.data), compare_piles);
 	size_t n = 1;
 	for (size_t i = 1; i < growth->piles.len; i++)
-		if (compare_places(&growth->piles.data[i].place, &growth->piles.data[n - 1].place) == 0)
-			growth->piles.data[n - 1].count0++;
-		else
+		if (compare_places(&growth->piles.data[i].place, &growth->piles.data[n - 1].place) != 0)
 			growth->piles.data[n++] = growth->piles.data[i];
 	growth->piles.len = n;
 	return NULL;
@@ -76,9 +69,8 @@ struct look {
 	struct hb_target *target;
 	uint64_t *addresses; /* of g structs */
 	size_t n;
-	uint32_t size;   /* of the part of a g that is read */
-	uint8_t *gs;     /* BATCH of these */
-	struct ids *ids; /* by pile */
+	uint8_t *records; /* as many as are read at once */
+	struct ids *ids;  /* by pile */
 };
 
 /* What is needed of a g is in front of this. */
@@ -99,27 +91,41 @@ static uint32_t bytes_needed(const struct hb_go_layout *layout)
 	return most;
 }
 
-/* runtime.allgs only grows, and a g stays where it is. */
+/* n records of one size, at most BATCH, one behind the other. What is not there reads as zero. */
+static struct hb_error *read_records(struct look *look, const uint64_t *addresses, size_t n, uint32_t size)
+{
+	struct hb_range ranges[BATCH];
+	uint64_t unread = 0;
+	for (size_t i = 0; i < n; i++)
+		ranges[i] = (struct hb_range){addresses[i], size, look->records + i * size};
+	return look->target->ops->read(look->target, ranges, n, &unread);
+}
+
+/* runtime.allgs only grows, and a g stays where it is. One that is being appended is not there yet. */
 static struct hb_error *read_addresses(struct look *look)
 {
 	struct hb_growth *growth = look->growth;
 	uint8_t header[16];
 	TRY(hb_target_read(look->target, growth->analysis->go->allgs, header, sizeof(header)));
-	uint64_t all = hb_load_u64(header + 8);
-	if (all > MAX_GOROUTINES)
-		return hb_error_create(HB_ERR_FAULT, "the list of goroutines is torn");
+	uint64_t data = hb_load_u64(header), all = hb_load_u64(header + 8);
 	if (!growth->pile_stride)
 		for (growth->pile_stride = 1; all / growth->pile_stride > MAX_LOOKED_AT / 2;)
 			growth->pile_stride *= 2;
-	hb_autofree uint8_t *words = malloc((size_t)all * 8 + 1);
-	look->addresses = calloc((size_t)(all / growth->pile_stride) + 1, sizeof(*look->addresses));
-	if (!words || !look->addresses)
+	uint64_t entries[BATCH], wanted = all / growth->pile_stride + (all % growth->pile_stride != 0);
+	wanted = hb_min(wanted, (uint64_t)MAX_LOOKED_AT);
+	look->addresses = calloc(wanted + 1, sizeof(*look->addresses));
+	if (!look->addresses)
 		return hb_error_nomem();
-	TRY(hb_target_read(look->target, hb_load_u64(header), words, all * 8));
-	for (uint64_t i = 0; i < all && look->n < MAX_LOOKED_AT; i += growth->pile_stride) {
-		uint64_t g = hb_load_u64(words + i * 8);
-		if (g)
-			look->addresses[look->n++] = g;
+	for (uint64_t first = 0; first < wanted; first += BATCH) {
+		size_t n = hb_min(wanted - first, (uint64_t)BATCH);
+		for (size_t i = 0; i < n; i++)
+			entries[i] = data + (first + i) * growth->pile_stride * 8;
+		TRY(read_records(look, entries, n, 8));
+		for (size_t i = 0; i < n; i++) {
+			uint64_t g = hb_load_u64(look->records + i * 8);
+			if (g)
+				look->addresses[look->n++] = g;
+		}
 	}
 	return NULL;
 }
@@ -145,16 +151,12 @@ static struct hb_error *count(struct look *look, const uint8_t *g)
 
 static struct hb_error *read_goroutines(struct look *look)
 {
-	struct hb_range ranges[BATCH];
-	uint64_t unread = 0;
+	uint32_t size = bytes_needed(look->growth->analysis->go->layout);
 	for (size_t first = 0; first < look->n; first += BATCH) {
 		size_t n = hb_min(look->n - first, (size_t)BATCH);
+		TRY(read_records(look, look->addresses + first, n, size));
 		for (size_t i = 0; i < n; i++)
-			ranges[i] =
-			        (struct hb_range){look->addresses[first + i], look->size, look->gs + i * look->size};
-		TRY(look->target->ops->read(look->target, ranges, n, &unread));
-		for (size_t i = 0; i < n; i++)
-			TRY(count(look, look->gs + i * look->size));
+			TRY(count(look, look->records + i * size));
 	}
 	return NULL;
 }
@@ -177,10 +179,9 @@ static void settle(struct look *look, struct hb_counted *ret)
 
 static struct hb_error *run(struct look *look, struct hb_counted *ret)
 {
-	look->size = bytes_needed(look->growth->analysis->go->layout);
-	look->gs = malloc((size_t)BATCH * look->size);
+	look->records = malloc((size_t)BATCH * bytes_needed(look->growth->analysis->go->layout));
 	look->ids = calloc(look->growth->piles.len, sizeof(*look->ids));
-	if (!look->gs || !look->ids)
+	if (!look->records || !look->ids)
 		return hb_error_nomem();
 	TRY(read_addresses(look));
 	TRY(read_goroutines(look));
@@ -197,9 +198,9 @@ struct hb_error *hb_piles_look(struct hb_growth *growth, struct hb_target *targe
 	for (size_t i = 0; look.ids && i < growth->piles.len; i++)
 		hb_vec_deinit(&look.ids[i].list);
 	free(look.ids);
-	free(look.gs);
+	free(look.records);
 	free(look.addresses);
-	/* The list was moved while it was read: this look knows nothing of goroutines. */
+	/* This look knows nothing of goroutines. */
 	if (err && err->code == HB_ERR_FAULT) {
 		hb_error_destroy(err);
 		return NULL;

@@ -129,7 +129,6 @@ struct hb_error *hb_parked_describe(const struct hb_analysis *analysis, const st
 	return err;
 }
 
-/* The root node of a goroutine; HB_ROOT_NONE unknown. */
 uint32_t hb_parked_node(const struct hb_analysis *analysis, const struct hb_parked *wait)
 {
 	uint32_t slot = hb_heap_slot(analysis->heap, analysis->goroutines.list[wait->goroutine].g);

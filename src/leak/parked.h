@@ -28,7 +28,7 @@ void hb_parked_deinit(struct hb_parked_list *waits);
 struct hb_error *hb_parked_describe(const struct hb_analysis *analysis, const struct hb_parked *waits, size_t n,
                                     struct hb_finding *finding) HB_MUST_CHECK;
 
-/* The root node of a waiting goroutine, HB_ROOT_NONE unknown. */
+/* The outermost root node of a waiting goroutine (its group), HB_ROOT_NONE unknown. */
 uint32_t hb_parked_node(const struct hb_analysis *analysis, const struct hb_parked *wait);
 /* The holder that stands for a waiting goroutine: "goroutines created by main.serve". */
 struct hb_error *hb_parked_holder(const struct hb_analysis *analysis, const struct hb_parked *wait,

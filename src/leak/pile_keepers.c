@@ -80,13 +80,11 @@ struct hb_error *hb_say_who_keeps_channels(const struct hb_analysis *analysis, c
 {
 	struct hb_witnesses list[SAMPLES];
 	struct keeper keepers[MAX_KEEPERS];
-	char holder[512], own[512];
+	char holder[512];
 	uint32_t node = hb_parked_node(analysis, &waits[0]);
+	const char *own = node == HB_ROOT_NONE ? "" : analysis->roots.nodes.data[node].name;
 	size_t found = collect_channels(analysis, waits, n, list);
 	TRY(hb_find_witnesses(analysis, list, found));
-	while (node != HB_ROOT_NONE && analysis->roots.nodes.data[node].parent != HB_ROOT_NONE)
-		node = analysis->roots.nodes.data[node].parent;
-	snprintf(own, sizeof(own), "%s", node == HB_ROOT_NONE ? "" : analysis->roots.nodes.data[node].name);
 	const struct keeper *best = commonest(analysis, list, found, own, keepers);
 	if (!best || best->n * 2 < found)
 		return NULL;

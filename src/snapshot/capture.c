@@ -150,6 +150,14 @@ struct pause {
 	uint64_t start, stopped, tables, walked, heap, stacks, resumed;
 };
 
+/* A heap that grew since the plan has new mappings: of the arenas, and of the tables that describe them. */
+static struct hb_error *follow_arenas(struct capture *capture)
+{
+	uint32_t before = capture->snapshot->arenas.n;
+	TRY(capture_go_arenas(capture));
+	return capture->snapshot->arenas.n == before ? NULL : capture_follow_mappings(capture);
+}
+
 static struct hb_error *freeze(struct capture *capture, struct pause *pause)
 {
 	uint64_t scan_bytes;
@@ -157,7 +165,7 @@ static struct hb_error *freeze(struct capture *capture, struct pause *pause)
 	TRY(plan_own_data(capture));
 	TRY(capture_read_plan(capture));
 	pause->tables = hb_now_ns();
-	TRY(capture_go_arenas(capture));
+	TRY(follow_arenas(capture));
 	capture_go_modules(capture);
 	capture_go_queues(capture);
 	TRY(capture_go_spans(capture, true, &scan_bytes));

@@ -56,6 +56,8 @@ void capture_prefault(struct capture *capture, uint64_t addr, uint64_t len);
 
 /* Regions: mirrors of contiguous runs of mappings that no region covers yet. `own` only: those of files with Go code. */
 struct hb_error *capture_add_regions(struct capture *capture, bool own_only) HB_MUST_CHECK;
+/* Reads the mappings again and takes in what is new there, arenas first. */
+struct hb_error *capture_follow_mappings(struct capture *capture) HB_MUST_CHECK;
 /* Gives the arenas dense local memory and makes regions of them. */
 struct hb_error *capture_add_arenas(struct capture *capture, const uint64_t *addr, uint32_t n) HB_MUST_CHECK;
 

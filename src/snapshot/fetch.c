@@ -426,19 +426,21 @@ static bool all_there(const struct hb_region *region, uint64_t first, uint64_t l
 	return true;
 }
 
+struct hb_error *capture_follow_mappings(struct capture *capture)
+{
+	capture->mappings_are_new = capture->stopped;
+	TRY(capture->target->ops->refresh_mappings(capture->target));
+	TRY(capture_go_arenas(capture)); /* first: what became an arena meanwhile is no ordinary region */
+	return capture_add_regions(capture, false);
+}
+
 /* Memory that was mapped between the plan and the stop. */
 static const struct hb_region *region_or_new(struct capture *capture, uint64_t addr)
 {
 	const struct hb_region *region = hb_snapshot_region(capture->snapshot, addr);
 	if (region || capture->mappings_are_new || addr >> 47 || addr < HB_PAGE_SIZE || !capture->snapshot->arenas.n)
 		return region;
-	capture->mappings_are_new = capture->stopped;
-	struct hb_error *err = capture->target->ops->refresh_mappings(capture->target);
-	if (!err) /* first: what became an arena meanwhile is no ordinary region */
-		err = capture_go_arenas(capture);
-	if (!err)
-		err = capture_add_regions(capture, false);
-	hb_error_destroy(err);
+	hb_error_destroy(capture_follow_mappings(capture));
 	return hb_snapshot_region(capture->snapshot, addr);
 }
 

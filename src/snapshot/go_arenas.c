@@ -95,15 +95,6 @@ static struct hb_error *find(struct capture *capture, struct addresses *ret)
 	return hb_go_has_experiment(capture->go.version.experiments, "arenas") ? add_unlisted(capture, ret) : NULL;
 }
 
-static void drop_repetitions(struct addresses *addresses)
-{
-	size_t n = 0;
-	for (size_t i = 0; i < addresses->list.len; i++)
-		if (!n || addresses->list.data[i] != addresses->list.data[n - 1])
-			addresses->list.data[n++] = addresses->list.data[i];
-	addresses->list.len = n;
-}
-
 /* Goroutine 1 is an object of the heap like any other (runtime/proc.go malg, 1.18-1.27), unless the allocator takes all
  * memory from the system and never gives it back (runtime/malloc.go, debug.sbrk). */
 static struct hb_error *check_first_goroutine(struct capture *capture)
@@ -119,27 +110,13 @@ static struct hb_error *check_first_goroutine(struct capture *capture)
 	        capture->go.version.text);
 }
 
-/* A heap that grew between the plan and the stop has new mappings: of the arenas, and of the tables that describe them. */
-static struct hb_error *add(struct capture *capture, struct addresses *fresh)
-{
-	bool mappings_are_old = capture->stopped && !capture->mappings_are_new;
-	qsort(fresh->list.data, fresh->list.len, 8, hb_compare_u64);
-	drop_repetitions(fresh);
-	if (mappings_are_old)
-		TRY(capture->target->ops->refresh_mappings(capture->target));
-	TRY(capture_add_arenas(capture, fresh->list.data, (uint32_t)fresh->list.len));
-	if (!mappings_are_old)
-		return NULL;
-	capture->mappings_are_new = true;
-	return capture_add_regions(capture, false); /* at last: what became an arena is no ordinary region */
-}
-
 struct hb_error *capture_go_arenas(struct capture *capture)
 {
 	struct addresses fresh = {0};
 	struct hb_error *err = find(capture, &fresh);
+	HB_VEC_SORT_UNIQUE(&fresh.list, 0, hb_compare_u64);
 	if (!err && fresh.list.len)
-		err = add(capture, &fresh);
+		err = capture_add_arenas(capture, fresh.list.data, (uint32_t)fresh.list.len);
 	hb_vec_deinit(&fresh.list);
 	return err || capture->stopped ? err : check_first_goroutine(capture);
 }
