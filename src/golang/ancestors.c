@@ -72,3 +72,29 @@ bool hb_go_test_of(const struct hb_go *go, const struct hb_goroutine *goroutine,
 			return true;
 	return false;
 }
+
+static bool has_test(const struct hb_go *go, const struct hb_go_module *module, const char *test, size_t len)
+{
+	for (uint32_t i = 0; i + 1 < module->nftab; i++) {
+		struct hb_go_func func;
+		if (!hb_go_func_by_index(go, module, i, &func))
+			continue;
+		size_t whole = strlen(func.name);
+		char found[256];
+		if (whole > len && func.name[whole - len - 1] == '.' && !memcmp(func.name + whole - len, test, len) &&
+		    test_at(go, func.entry, found, sizeof(found)) && !strncmp(found, test, len) && !found[len])
+			return true;
+	}
+	return false;
+}
+
+bool hb_go_is_test(const struct hb_go *go, const char *text)
+{
+	size_t len = strcspn(text, "/");
+	if (!is_test_name(text, len))
+		return false;
+	for (size_t i = 0; i < go->nmodules; i++)
+		if (has_test(go, &go->modules[i], text, len))
+			return true;
+	return false;
+}

@@ -14,3 +14,7 @@ enum { HB_ANCESTOR_SIZE = 40, HB_ANCESTOR_PCS = 0, HB_MOST_ANCESTORS = 1000, HB_
  * …_test.go whose name says so (cmd/go/internal/load/test.go isTest; benchmarks, fuzz tests and examples, too). False when nobody knows
  * of one. */
 bool hb_go_test_of(const struct hb_go *go, const struct hb_goroutine *goroutine, char *buf, size_t size);
+
+/* Whether text is the name of a test that the program has, or of one of its subtests: "TestFanOut", "TestFanOut/three". Looks through
+ * all functions where it could be one. */
+bool hb_go_is_test(const struct hb_go *go, const char *text);

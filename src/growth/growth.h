@@ -126,7 +126,6 @@ struct hb_look {
 
 struct hb_growth {
 	const struct hb_analysis *analysis; /* borrowed */
-	struct hb_target *target;           /* borrowed; may have ended. NULL: there is none any more */
 	HB_VEC(struct hb_population) populations;
 	HB_VEC(struct hb_pile) piles; /* by place */
 	uint64_t pile_stride;         /* of so many goroutines in allgs, one is looked at; 0: not chosen yet */

@@ -49,7 +49,6 @@ struct hb_error *hb_growth_observe(const struct hb_analysis *analysis, struct hb
 {
 	TRY(hb_growth_create(analysis, ret));
 	struct hb_growth *growth = *ret;
-	growth->target = target;
 	struct hb_error *err = look_again(growth, target);
 	if (!err || (err->code != HB_ERR_GONE && err->code != HB_ERR_ATTACH))
 		return err;

@@ -1,4 +1,4 @@
-/* H201: what the detector (blocked.c) hands to its wording (blocked_wording.c). docs/detectors/H201.md. */
+/* H201: what the detector (blocked.c) hands to its wording (blocked_wording.c, blocked_origin.c). docs/detectors/H201.md. */
 #pragma once
 #include "leak/finding.h"
 #include "proof/reasons.h"
@@ -22,3 +22,9 @@ struct hb_blocked {
  * be free without them. */
 struct hb_error *hb_blocked_describe(struct hb_blocked *blocked, const uint32_t *nodes, size_t n, uint64_t bytes,
                                      struct hb_finding *finding) HB_MUST_CHECK;
+
+/* --- blocked_origin.c --- */
+
+/* For whom they work: the tests that started them, as far as somebody knows; with show_data, their labels. */
+struct hb_error *hb_blocked_say_origin(const struct hb_blocked *blocked, const uint32_t *nodes, size_t n,
+                                       struct hb_finding *finding) HB_MUST_CHECK;

@@ -1,5 +1,4 @@
 /* How H201 says what a group of goroutines waits for, and why nobody wakes them. */
-#include "golang/ancestors.h"
 #include "leak/blocked.h"
 #include "leak/wording.h"
 #include "report/format.h"
@@ -228,34 +227,6 @@ static struct hb_error *say_since(const struct tally *tally, struct hb_finding *
 	return hb_finding_because(finding, hb_say("blocked for %s to %s at least", from, to));
 }
 
-/* The tests that started them, where they are known. */
-static struct hb_error *say_tests(const struct hb_blocked *blocked, const uint32_t *nodes, size_t n,
-                                  struct hb_finding *finding)
-{
-	enum { SHOWN = 4, LENGTH = 128, MOST_LOOKED_AT = 1000 };
-	char names[SHOWN][LENGTH], name[LENGTH], text[SHOWN * (LENGTH + 2) + 32] = "";
-	size_t known = 0, more = 0, len = 0;
-	for (size_t i = 0; i < hb_min(n, (size_t)MOST_LOOKED_AT); i++) {
-		if (!hb_go_test_of(blocked->analysis->go, blocked->list[nodes[i]].goroutine, name, sizeof(name)))
-			continue;
-		size_t k = 0;
-		while (k < known && strcmp(names[k], name) != 0)
-			k++;
-		if (k < known)
-			continue;
-		if (known < SHOWN)
-			memcpy(names[known++], name, sizeof(name));
-		else
-			more = 1;
-	}
-	for (size_t k = 0; k < known; k++)
-		len += (size_t)snprintf(text + len, sizeof(text) - len, "%s%s", k ? ", " : "", names[k]);
-	if (!known)
-		return NULL;
-	return hb_finding_because(finding,
-	                          hb_say("started by the test%s %s%s", known > 1 ? "s" : "", text, more ? ", …" : ""));
-}
-
 /* "" when it is all of them. */
 static void of_them(size_t count, size_t n, char *buf, size_t size)
 {
@@ -315,7 +286,7 @@ struct hb_error *hb_blocked_describe(struct hb_blocked *blocked, const uint32_t 
 	TRY(hb_finding_title(finding, hb_say("%s goroutine%s can%s never run again", count, n == 1 ? "" : "s",
 	                                     certain ? "" : " probably")));
 	TRY(say_where(blocked, &blocked->list[nodes[0]], finding));
-	TRY(say_tests(blocked, nodes, n, finding));
+	TRY(hb_blocked_say_origin(blocked, nodes, n, finding));
 	TRY(say_since(&tally, finding));
 	TRY(say_why(blocked, &tally, nodes, n, finding));
 	TRY(hb_finding_because(finding, hb_say("%s %s take%s %s more", n == 1 ? "its" : "their",

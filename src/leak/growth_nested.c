@@ -3,8 +3,8 @@
  * The verdict is that of H101. What is added is whose entries they are: keys are numbered, as they may be secrets, unless
  * the user asks for them.
  */
-#include "growth/peek.h"
 #include "growth/places.h"
+#include "leak/contents.h"
 #include "leak/detectors.h"
 #include "leak/growth.h"
 #include "leak/wording.h"
@@ -79,22 +79,6 @@ static struct hb_error *add_owners(struct owners *owners, uint32_t header, size_
 
 /* --- What keys are called ----------------------------------------------------------------------------------------- */
 
-static bool read_contents(const struct hb_analysis *analysis, uint64_t addr, uint64_t len, char *to)
-{
-	const void *captured = hb_snapshot_at(analysis->snapshot, addr, len);
-	if (captured)
-		memcpy(to, captured, len);
-	else if (!analysis->growth->target)
-		return false;
-	struct hb_peek peek;
-	struct hb_error *err = captured ? NULL : hb_peek_init(&peek, analysis->growth->target);
-	bool read = captured || (!err && hb_peek_read(&peek, addr, len, to));
-	if (!captured)
-		hb_peek_deinit(&peek);
-	hb_error_destroy(err);
-	return read;
-}
-
 /* A number or the beginning of a string; "" when it is neither. */
 static void say_key(const struct hb_analysis *analysis, const struct hb_type *type, const uint8_t *key, char *buf,
                     size_t size)
@@ -104,7 +88,7 @@ static void say_key(const struct hb_analysis *analysis, const struct hb_type *ty
 	buf[0] = 0;
 	if (type->kind == HB_KIND_STRING) {
 		uint64_t len = hb_load_u64(key + 8), part = hb_min(len, (uint64_t)MAX_LABEL - 1);
-		if (len && !read_contents(analysis, hb_load_u64(key), part, contents))
+		if (len && !hb_contents_read(analysis, hb_load_u64(key), part, contents))
 			return;
 		snprintf(buf, size, "\"%.*s%s\"", (int)part, contents, part < len ? "…" : "");
 		return;

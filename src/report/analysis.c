@@ -157,8 +157,6 @@ static struct hb_error *run(struct hb_analysis *analysis, struct hb_target *targ
 	if (analysis->options.wait_ns && target->kind == HB_TARGET_LIVE)
 		TRY(hb_growth_observe(analysis, target, &analysis->growth));
 	TRY(find(analysis, memory_is_missing));
-	if (analysis->growth)
-		analysis->growth->target = NULL; /* the analysis outlives it */
 	LAP(analysis, &lap, rest);
 	say_cost(analysis);
 	return NULL;
@@ -171,7 +169,9 @@ struct hb_error *hb_analyse(struct hb_target *target, const struct hb_options *o
 		return hb_error_nomem();
 	if (options)
 		memcpy(&analysis->options, options, hb_min(options->size, sizeof(*options)));
+	analysis->target = target;
 	struct hb_error *err = run(analysis, target);
+	analysis->target = NULL; /* the analysis outlives it */
 	if (err && analysis->go && analysis->go->newer)
 		err = hb_go_newer_explain(analysis->go->newer, &analysis->go->version, err);
 	hb_progress_done();

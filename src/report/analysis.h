@@ -32,6 +32,7 @@ struct hb_options {
 
 struct hb_analysis {
 	struct hb_options options;
+	struct hb_target *target; /* borrowed, while detectors run: it may have gone on since, or ended; then NULL */
 	struct hb_snapshot *snapshot;
 	struct hb_go *go;
 	struct hb_types *types;

@@ -262,7 +262,7 @@ def a_gate():
     check("--fail-on: what cannot be watched is not run", code == 3 and "was not run" in err and "ready\n" not in err, f"{code}: {err}")
 
 
-def go_test(name, version, expected, *flags, **environment):
+def go_test(name, version, expected, *flags, options="", **environment):
     """Runs the tests of a package, whose binary heldby examines: {test: goroutines proven}."""
     done = subprocess.run(["bash", "-c", ". tests/lib.sh; toolchain $0", version], stdout=subprocess.PIPE, text=True)
     goroot = done.stdout.strip()
@@ -270,8 +270,8 @@ def go_test(name, version, expected, *flags, **environment):
         return
     victims = pathlib.Path(__file__).resolve().parents[1] / "victims"
     old = ["-modfile=" + str(victims / "go118.mod")] if int(version.split(".")[1]) < 24 else []
-    result = WORK / f"test-{version}-{len(flags)}.json"
-    done = subprocess.run([f"{goroot}/bin/go", "test", *old, *flags, "-exec", f"{HELDBY} exec --fail-on proven --format json -o {result} --",
+    result = WORK / f"test-{version}-{len(flags)}-{len(options)}.json"
+    done = subprocess.run([f"{goroot}/bin/go", "test", *old, *flags, "-exec", f"{HELDBY} exec --fail-on proven --format json -o {result} {options} --",
                            "./tested"], cwd=victims, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env=dict(os.environ, GOROOT=goroot, GOTOOLCHAIN="local", GOWORK="off", GOFLAGS="", CGO_ENABLED="0") | environment)
     check(f"{name}: the tests pass, the package fails", done.returncode == 1 and "PASS" in done.stdout and "--- FAIL" not in done.stdout,
@@ -279,18 +279,27 @@ def go_test(name, version, expected, *flags, **environment):
     found = {}
     for finding in json.loads(result.read_text())["findings"] if result.exists() else []:
         if (finding["rule"], finding["verdict"]) == ("H201", "proven"):
-            tests = [re.fullmatch(r"started by the test (\w+)", line) for line in finding["evidence"]]
+            tests = [re.fullmatch(r"(?:started by|by their labels they belong to) the test (.+)", line) for line in finding["evidence"]]
             found[next((test[1] for test in tests if test), None)] = finding["count"]
     check(f"{name}: each goroutine that was left is proven, with the test that started it", found == expected, found)
+    labelled = [line for finding in json.loads(result.read_text())["findings"] for line in finding["evidence"] if line.startswith("labelled ")]
+    wanted = {"labelled like=TestOfNobody", f"labelled of={BY_LABEL}", "labelled user=ada@example.org"} if options else set()
+    check(f"{name}: labels are shown when they are asked for, and not else", set(labelled) == wanted and
+          ("ada@example.org" in result.read_text()) == bool(options), labelled)
+
+
+BY_LABEL = "TestLeavesLabelled/by_the_way"
 
 
 def go_test_exec():
     # A goroutine that another one started, which has ended: nobody knows who started that, unless the runtime was told to remember.
-    go_test("go test -exec, Go 1.21", "1.21.13", {"TestLeavesOne": 1, "TestLeavesTwo": 2, None: 1})
-    go_test("go test -exec -count=2, Go 1.27", "1.27.3", {"TestLeavesOne": 2, "TestLeavesTwo": 4, None: 2}, "-count=2")
-    go_test("go test -exec -race, Go 1.27", "1.27.3", {"TestLeavesOne": 1, "TestLeavesTwo": 2, None: 1}, "-race", "-count=1", CGO_ENABLED="1")
+    go_test("go test -exec, Go 1.21", "1.21.13", {"TestLeavesOne": 1, "TestLeavesTwo": 2, BY_LABEL: 1, None: 1})
+    go_test("go test -exec -count=2, Go 1.27", "1.27.3", {"TestLeavesOne": 2, "TestLeavesTwo": 4, BY_LABEL: 2, None: 2}, "-count=2")
+    go_test("go test -exec -race, Go 1.27", "1.27.3", {"TestLeavesOne": 1, "TestLeavesTwo": 2, BY_LABEL: 1, None: 1}, "-race", "-count=1", CGO_ENABLED="1")
     for version in VERSIONS:
-        go_test(f"go test -exec, with ancestors, Go {version}", version, {"TestLeavesOne": 1, "TestLeavesTwo": 2, "TestLeavesThroughALibrary": 1},
+        go_test(f"go test -exec --show-data, Go {version}", version, {"TestLeavesOne": 1, "TestLeavesTwo": 2, BY_LABEL: 1, None: 1},
+                "-count=1", options="--show-data")
+        go_test(f"go test -exec, with ancestors, Go {version}", version, {"TestLeavesOne": 1, "TestLeavesTwo": 2, "TestLeavesThroughALibrary": 1, "TestLeavesLabelled": 1},
                 "-count=1", "-v", GODEBUG="tracebackancestors=10")
 
 

@@ -6,4 +6,9 @@ func serve() { go accept() }
 
 func accept() { go send(make(chan int)) }
 
+// answer starts a goroutine as serve does.
+func answer() { go reply() }
+
+func reply() { go send(make(chan int)) }
+
 func send(to chan<- int) { to <- 1 }

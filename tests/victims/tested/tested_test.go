@@ -2,7 +2,9 @@
 package tested
 
 import (
+	"context"
 	"runtime"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +44,15 @@ func TestLeavesTwo(t *testing.T) {
 func TestLeavesThroughALibrary(t *testing.T) {
 	serve()
 	settle("accept")
+}
+
+// What it leaves says by a label whose it is; the other labels are nobody's business.
+func TestLeavesLabelled(t *testing.T) {
+	t.Run("by the way", func(t *testing.T) {
+		labels := pprof.Labels("user", "ada@example.org", "of", t.Name(), "like", "TestOfNobody")
+		pprof.Do(context.Background(), labels, func(context.Context) { answer() })
+		settle("reply")
+	})
 }
 
 func TestLeavesNone(t *testing.T) {
