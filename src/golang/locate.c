@@ -210,16 +210,16 @@ static bool slice_matches(const struct slice_search *search, uint64_t data, uint
 static void search_section(const struct slice_search *search, uint64_t start, uint64_t end, uint64_t *best,
                            uint64_t *best_len)
 {
-	for (uint64_t addr = (start + 7) & ~UINT64_C(7); addr + 24 <= end; addr += 8) {
-		const uint8_t *at = hb_snapshot_at(search->memory->snapshot, addr, 24);
-		if (!at)
-			continue;
-		uint64_t data = hb_load_u64(at), len = hb_load_u64(at + 8), cap = hb_load_u64(at + 16);
-		if (!is_user_address(data) || data % 8 || len < search->min_len || len > cap || cap > search->max_len ||
-		    len <= *best_len)
-			continue;
-		if (slice_matches(search, data, len)) {
-			*best = addr;
+	const uint8_t *bytes;
+	uint64_t addr = (start + 7) & ~UINT64_C(7), run;
+	for (; (bytes = hb_snapshot_next_run(search->memory->snapshot, &addr, end, &run)); addr += run) {
+		for (uint64_t i = 0; i + 24 <= run; i += 8) {
+			uint64_t data = hb_load_u64(bytes + i), len = hb_load_u64(bytes + i + 8),
+			         cap = hb_load_u64(bytes + i + 16);
+			if (!is_user_address(data) || data % 8 || len < search->min_len || len > cap ||
+			    cap > search->max_len || len <= *best_len || !slice_matches(search, data, len))
+				continue;
+			*best = addr + i;
 			*best_len = len;
 		}
 	}

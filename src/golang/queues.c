@@ -118,14 +118,15 @@ static uint64_t measure(const struct search *search, uint64_t block)
 /* The word of [start, end) that heads the longest list: other words point at later blocks of the same one. */
 static void search_section(struct search *search, uint64_t start, uint64_t end)
 {
-	for (uint64_t addr = (start + 7) & ~UINT64_C(7); addr + 8 <= end; addr += 8) {
-		const void *at = hb_snapshot_at(search->memory->snapshot, addr, 8);
-		if (!at || !may_be_block(search, hb_load_u64(at)))
-			continue;
-		uint64_t entries = measure(search, hb_load_u64(at));
-		if (entries > search->entries) {
-			search->entries = entries;
-			search->head = addr;
+	const uint8_t *bytes;
+	uint64_t addr = (start + 7) & ~UINT64_C(7), run;
+	for (; (bytes = hb_snapshot_next_run(search->memory->snapshot, &addr, end, &run)); addr += run) {
+		for (uint64_t i = 0; i + 8 <= run; i += 8) {
+			uint64_t block = hb_load_u64(bytes + i), entries;
+			if (may_be_block(search, block) && (entries = measure(search, block)) > search->entries) {
+				search->entries = entries;
+				search->head = addr + i;
+			}
 		}
 	}
 }

@@ -78,6 +78,27 @@ const void *hb_snapshot_at(const struct hb_snapshot *snapshot, uint64_t addr, ui
 	return region->bytes + (addr - region->start);
 }
 
+const uint8_t *hb_snapshot_next_run(const struct hb_snapshot *snapshot, uint64_t *addr, uint64_t end, uint64_t *len)
+{
+	const struct hb_region *region;
+	for (uint64_t at = *addr; at < end && (region = hb_snapshot_region_from(snapshot, at)); at = region->end) {
+		at = hb_max(at, region->start);
+		uint64_t upto = hb_min(end, region->end);
+		uint64_t npages = upto > region->start ? (upto - region->start - 1) / HB_PAGE_SIZE + 1 : 0;
+		uint64_t page = (at - region->start) >> HB_PAGE_SHIFT;
+		while (page < npages && region->pages[page] != HB_PAGE_READ)
+			page++;
+		if (page >= npages)
+			continue;
+		*addr = hb_max(at, region->start + (page << HB_PAGE_SHIFT));
+		while (page < npages && region->pages[page] == HB_PAGE_READ)
+			page++;
+		*len = hb_min(upto, region->start + (page << HB_PAGE_SHIFT)) - *addr;
+		return region->bytes + (*addr - region->start);
+	}
+	return NULL;
+}
+
 #define DEFINE_SCALAR(name, T)                                               \
 	bool name(const struct hb_snapshot *snapshot, uint64_t addr, T *ret) \
 	{                                                                    \

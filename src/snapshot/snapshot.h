@@ -118,6 +118,10 @@ static inline bool hb_snapshot_in_arenas(const struct hb_snapshot *snapshot, uin
 /* The len bytes at addr as frozen, or NULL when any of them is outside, unread or lost. Valid until destroy. */
 const void *hb_snapshot_at(const struct hb_snapshot *snapshot, uint64_t addr, uint64_t len);
 
+/* For searching: the next bytes from *addr on that were read, up to `end`, and how many follow each other there. *addr is moved to
+ * them; NULL: there are none. Pages that are known to be zero are passed over, as are those that are not there. */
+const uint8_t *hb_snapshot_next_run(const struct hb_snapshot *snapshot, uint64_t *addr, uint64_t end, uint64_t *len);
+
 /* The same as a view: empty (data NULL) when not there. */
 static inline struct hb_bytes hb_snapshot_view(const struct hb_snapshot *snapshot, uint64_t addr, uint64_t len)
 {
