@@ -160,7 +160,6 @@ static const char *const spare[] = {
         "mem_record.",
         "mem_record_cycle.",
         "g.stktopsp",
-        "g.labels",
         "g.timer",
         "m.p",
         "p.size",
