@@ -100,13 +100,13 @@ static struct hb_error *examine_process(struct session *session, const struct hb
 	        .debug_file = session->line->debug_file,
 	        .keep_stopped = ends,
 	};
-	TRY(hb_live_open(moment->pid, &target));
+	TRY(hb_exec_open(moment, &target));
 	TRY(hb_analyse(target, &options, &analysis));
 	TRY(hb_command_suppress(&session->suppressions, analysis));
 	/* What failed by itself keeps the status that says how. */
 	if (moment->reason == HB_EXEC_EXIT && moment->code == 0 && !moment->is_child &&
 	    hb_command_has_finding(&analysis->findings, session->line->fail_on) &&
-	    !hb_live_change_exit_status(target, moment->tid, 1))
+	    !hb_exec_change_status(moment, target, 1))
 		hb_warn("the command has findings, but ends with 0: its registers could not be changed");
 	return report(session, analysis);
 }

@@ -4,6 +4,12 @@
  *     │  installs the filter, hands the listener to the supervisor, waits until it is ready
  *     └─ execve ──▶ the command
  *
+ * Where there can be no filter, the supervisor traces the command instead (tracer.c), and heldby stays as its parent when
+ * its status may have to be changed (front.c):
+ *
+ *   heldby ── fork, fork ──▶ supervisor
+ *     └─ fork, execve ──▶ the command
+ *
  * The supervisor is not a child of the command, which may wait for any child that it has. */
 #include "base/memory.h"
 #include "base/progress.h"
@@ -20,54 +26,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* --- A file descriptor over a socket ------------------------------------------------------------------------------- */
-
-union control {
-	char room[CMSG_SPACE(sizeof(int))];
-	struct cmsghdr align;
-};
-
-static bool send_fd(int socket, int fd)
-{
-	union control control = {0};
-	char byte = 'f';
-	struct iovec data = {&byte, 1};
-	struct msghdr message = {
-	        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-	struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-	header->cmsg_level = SOL_SOCKET;
-	header->cmsg_type = SCM_RIGHTS;
-	header->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(header), &fd, sizeof(fd));
-	return sendmsg(socket, &message, MSG_NOSIGNAL) == 1;
-}
-
-/* -1: the other end has given up. */
-static int receive_fd(int socket)
-{
-	union control control = {0};
-	char byte;
-	struct iovec data = {&byte, 1};
-	struct msghdr message = {
-	        .msg_iov = &data, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-	ssize_t got;
-	while ((got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
-		;
-	struct cmsghdr *header = got == 1 ? CMSG_FIRSTHDR(&message) : NULL;
-	int fd = -1;
-	if (header && header->cmsg_type == SCM_RIGHTS && header->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(header), sizeof(fd));
-	return fd;
-}
-
-static bool receive(int socket, void *to, size_t len)
-{
-	ssize_t got;
-	while ((got = recv(socket, to, len, MSG_WAITALL)) < 0 && errno == EINTR)
-		;
-	return got == (ssize_t)len;
-}
-
 /* --- The supervisor ---------------------------------------------------------------------------------------------- */
 
 /* In a session of its own: Ctrl-C and the end of the terminal are the command's business. */
@@ -82,28 +40,47 @@ static void leave_the_terminal(void)
 		close(null);
 }
 
-static struct hb_error *supervise(const struct hb_exec *exec, pid_t command, int socket)
+/* One that has a filter, through `listener`. */
+static struct hb_error *supervise_asking(struct exec_watch *watch, int socket)
 {
 	struct exec_keeper keeper;
-	struct exec_watch watch = {.exec = exec, .pid = command, .started = socket};
+	watch->question = exec_question_map();
+	if (!watch->question)
+		return hb_error_nomem();
+	TRY(exec_keeper_start(watch->listener, watch->question, &keeper));
+	if (send(socket, &EXEC_READY, 1, MSG_NOSIGNAL) != 1)
+		return NULL;
+	struct hb_error *err = exec_supervise(watch);
+	exec_keeper_dismiss(watch->listener, &keeper);
+	return err;
+}
+
+static struct hb_error *supervise_traced(struct exec_watch *watch, int socket)
+{
+	struct exec_tracer tracer;
+	bool seized = exec_tracer_seize(&tracer, watch->pid, watch->exec->children);
+	struct hb_error *err = NULL;
+	watch->tracer = &tracer;
+	if (send(socket, seized ? &EXEC_READY : &EXEC_REFUSED, 1, MSG_NOSIGNAL) == 1 && seized)
+		err = exec_supervise(watch);
+	if (!err && seized)
+		send(socket, &watch->status, sizeof(watch->status), MSG_NOSIGNAL); /* to the front, if there is one */
+	exec_tracer_deinit(&tracer);
+	return err;
+}
+
+static struct hb_error *supervise(const struct hb_exec *exec, int socket)
+{
+	struct exec_order order;
 	pid_t self = getpid();
 	leave_the_terminal();
-	if (send(socket, &self, sizeof(self), MSG_NOSIGNAL) != sizeof(self))
-		return NULL;
-	watch.listener = receive_fd(socket);
-	if (watch.listener < 0)
-		return NULL; /* there is no filter: the command is run without us, or not at all */
-	watch.question = exec_question_map();
-	if (!watch.question)
-		return hb_error_nomem();
-	TRY(exec_keeper_start(watch.listener, watch.question, &keeper));
+	if (send(socket, &self, sizeof(self), MSG_NOSIGNAL) != sizeof(self) || !exec_receive_order(socket, &order))
+		return NULL; /* the command is run without us, or not at all */
+	struct exec_watch watch = {
+	        .exec = exec, .pid = order.pid, .listener = order.listener, .started = socket, .status = -1};
 	if (exec->signal)
-		hb_verbose("process %d examines process %d when it is sent signal %d", self, command, exec->signal);
-	if (send(socket, "r", 1, MSG_NOSIGNAL) != 1)
-		return NULL;
-	struct hb_error *err = exec_supervise(&watch);
-	exec_keeper_dismiss(watch.listener, &keeper);
-	return err;
+		hb_verbose("process %d examines process %d when it is sent signal %d", self, order.pid, exec->signal);
+	return order.listener >= 0 ? supervise_asking(&watch, socket) : supervise_traced(&watch, socket);
 }
 
 /* --- The command ------------------------------------------------------------------------------------------------- */
@@ -136,38 +113,88 @@ static struct hb_error *give_up(int listener, const char *why)
 	return hb_error_create(HB_ERR_ATTACH, "the command was not run: %s", why);
 }
 
+static const char *why_no_filter(int code)
+{
+	return code == EBUSY ? "something above it asks about system calls already: another heldby exec, or a sandbox "
+	                       "(seccomp)"
+	       : code == EINVAL || code == ENOSYS
+	               ? "this kernel cannot tell of the end of a program before its memory is "
+	                 "gone (seccomp notifications, Linux 5.5)"
+	               : strerror(code);
+}
+
 static struct hb_error *run_without(const struct hb_exec *exec, int code, int *status)
 {
-	const char *why =
-	        code == EBUSY ? "something above it asks about system calls already: another heldby exec, or "
-	                        "a sandbox (seccomp)"
-	        : code == EINVAL || code == ENOSYS
-	                ? "this kernel cannot tell of the end of a program before its memory is gone (seccomp "
-	                  "notifications, Linux 5.5)"
-	                : strerror(code);
 	if (exec->must_be_watched)
-		return hb_error_create(HB_ERR_ATTACH, "the command was not run, as its end cannot be examined: %s",
-		                       why);
-	hb_warn("the command is run without being examined: %s", why);
+		return hb_error_create(
+		        HB_ERR_ATTACH,
+		        "the command was not run, as its end cannot be examined: %s; and it may not be traced "
+		        "instead (ptrace)",
+		        why_no_filter(code));
+	hb_warn("the command is run without being examined: %s; and it may not be traced instead (ptrace)",
+	        why_no_filter(code));
 	return become(exec, status);
+}
+
+/* This process becomes the command. */
+static struct hb_error *run_traced(const struct hb_exec *exec, int socket, int code, int *status)
+{
+	const struct exec_order order = {.pid = getpid(), .listener = -1};
+	char ready;
+	if (!exec_send_order(socket, &order) || !exec_receive(socket, &ready, 1))
+		return hb_error_create(HB_ERR_ATTACH,
+		                       "the command was not run: the process that is to watch it has ended");
+	if (ready != EXEC_READY)
+		return run_without(exec, code, status);
+	return become(exec, status);
+}
+
+/* The command becomes a child of this process, which ends as the supervisor says. */
+static struct hb_error *run_behind_front(const struct hb_exec *exec, int socket, pid_t supervisor, int code,
+                                         int *status)
+{
+	struct exec_front front;
+	char ready;
+	int instead;
+	TRY(exec_front_fork(&front));
+	if (!front.child) {
+		prctl(PR_SET_PTRACER, supervisor, 0, 0, 0);
+		return exec_front_wait(&front) ? become(exec, status)
+		                               : hb_error_create(HB_ERR_ATTACH, "heldby has ended");
+	}
+	const struct exec_order order = {.pid = front.child, .listener = -1};
+	if (!exec_send_order(socket, &order) || !exec_receive(socket, &ready, 1) || ready != EXEC_READY) {
+		exec_front_give_up(&front);
+		return run_without(exec, code, status);
+	}
+	*status = exec_front_stand(&front);
+	if (!exec_receive(socket, &instead, sizeof(instead)))
+		hb_warn("what watched the command has ended before it: it was not examined");
+	else if (instead >= 0 && *status == 0)
+		*status = instead;
+	return NULL;
 }
 
 static struct hb_error *run(const struct hb_exec *exec, int socket, int *status)
 {
 	pid_t supervisor;
-	int listener;
+	struct exec_order order = {.pid = getpid()};
 	char ready;
-	if (!receive(socket, &supervisor, sizeof(supervisor)))
+	if (!exec_receive(socket, &supervisor, sizeof(supervisor)))
 		return hb_error_create(HB_ERR_IO, "the process that is to watch the command did not start");
 	prctl(PR_SET_PTRACER, supervisor, 0, 0, 0); /* where Yama lets parents trace only; it survives execve */
-	if (!exec_filter_install(&listener)) {
-		int code = errno;
-		close(socket);
-		return run_without(exec, code, status);
+	int code = exec_filter_probe();
+	if (!code && !exec_filter_install(&order.listener))
+		code = errno;
+	if (code) {
+		hb_verbose("the command is traced, which makes its threads and signals slower: %s",
+		           why_no_filter(code));
+		return exec->must_be_watched ? run_behind_front(exec, socket, supervisor, code, status)
+		                             : run_traced(exec, socket, code, status);
 	}
-	if (!send_fd(socket, listener) || !receive(socket, &ready, 1))
-		return give_up(listener, "the process that is to watch it has ended");
-	close(listener);
+	if (!exec_send_order(socket, &order) || !exec_receive(socket, &ready, 1))
+		return give_up(order.listener, "the process that is to watch it has ended");
+	close(order.listener);
 	struct hb_error *err = become(exec, status);
 	send(socket, "x", 1, MSG_NOSIGNAL); /* so it is known that this is heldby which ends now */
 	return err;
@@ -176,7 +203,6 @@ static struct hb_error *run(const struct hb_exec *exec, int socket, int *status)
 struct hb_error *hb_exec_run(const struct hb_exec *exec, int *status)
 {
 	int sockets[2];
-	pid_t self = getpid();
 	*status = 3;
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		return hb_error_create(HB_ERR_IO, "cannot create a socket: %s", strerror(errno));
@@ -189,7 +215,7 @@ struct hb_error *hb_exec_run(const struct hb_exec *exec, int *status)
 			_exit(supervisor < 0);
 		close(sockets[0]);
 		*status = 0;
-		return supervise(exec, self, sockets[1]);
+		return supervise(exec, sockets[1]);
 	}
 	close(sockets[1]);
 	while (waitpid(between, NULL, 0) < 0 && errno == EINTR)

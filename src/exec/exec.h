@@ -9,12 +9,14 @@
  *   listener    the file descriptor on which the supervisor is asked
  *   keeper      one more small process that answers when the supervisor cannot: without anybody who does, exit_group
  *               returns ENOSYS and a Go program spins for ever
+ *   tracer      instead of filter, listener and keeper where there can be none: all threads are traced
+ *   front       heldby itself, where a traced command may have to end with another status: it is its child then
  *
- * The command runs at full speed: nothing is traced until it ends. Its children have the filter, too, and are let go
+ * The command runs at full speed: with a filter nothing is traced until it ends. Its children have the filter, too, and are let go
  * on at once, unless they are to be examined as well.
  */
 #pragma once
-#include "base/error.h"
+#include "target/target.h"
 
 #include <stdint.h>
 #include <sys/types.h>
@@ -29,10 +31,16 @@ enum hb_exec_reason {
 /* A moment to examine a process at. */
 struct hb_exec_moment {
 	enum hb_exec_reason reason;
-	pid_t pid, tid; /* tid: of the thread that ends the program; 0 when it does not end */
-	int code;       /* the exit status, or the signal */
-	bool is_child;  /* a process that the command started */
+	pid_t pid, tid;         /* tid: of the thread that ends the program; 0 when it does not end */
+	int code;               /* the exit status, or the signal */
+	bool is_child;          /* a process that the command started */
+	struct exec_hold *hold; /* exec's own: how it is held already; NULL: it is not */
 };
+
+/* The process to examine. */
+struct hb_error *hb_exec_open(const struct hb_exec_moment *moment, struct hb_target **ret) HB_MUST_CHECK;
+/* The command, which is examined and still held at its exit, is to end with another status. False: it cannot be changed. */
+bool hb_exec_change_status(const struct hb_exec_moment *moment, struct hb_target *target, int status);
 
 /* Examines, and says itself what it found and what went wrong: neither keeps anybody from ending. A process that ends is to
  * stay stopped from its capture until this returns. */
@@ -45,7 +53,7 @@ struct hb_exec {
 	uint64_t at_ns;       /* 0: only at its end */
 	int signal;           /* 0: none */
 	bool children;        /* those, too */
-	bool must_be_watched; /* a command that cannot be examined is not even run */
+	bool must_be_watched; /* a command that cannot be examined is not even run; its status may be changed */
 };
 
 /* Becomes the command: returns in the supervisor (NULL), once the command has ended; or with an error, when there is no such

@@ -1,16 +1,34 @@
 /* What the parts of exec share: exec.c (who becomes what), filter.c (asking), listener.c (answering), keeper.c (answering
- * when nobody else does), supervisor.c (the life of a command). */
+ * when nobody else does), tracer.c (where a command cannot ask), front.c (in whose place a traced one runs), supervisor.c (the
+ * life of a command). */
 #pragma once
+#include "base/memory.h"
 #include "exec/exec.h"
 
 #include <linux/seccomp.h>
 
 /* --- filter.c --- */
 
-/* Filters this process from now on, across execve and in children. errno tells why not: EBUSY when a filter with a listener is there
- * already, which can be one only. Sets no_new_privs where the kernel asks for it: set-user-ID programs that the command starts
+/* 0: filters work here; else why not, as errno has it: EBUSY when one with a listener is there already, which can be one only;
+ * EINVAL or ENOSYS when the kernel cannot have a filter ask, or cannot let a call go on that it asked about. */
+int exec_filter_probe(void);
+
+/* Filters this process from now on, across execve and in children. errno tells why not. Sets no_new_privs where the kernel asks for it: set-user-ID programs that the command starts
  * get no privileges then. */
 bool exec_filter_install(int *listener);
+
+/* --- handshake.c --- */
+
+static const char EXEC_READY = 'r', EXEC_REFUSED = 'n';
+
+/* What the supervisor is to do. */
+struct exec_order {
+	pid_t pid;    /* the command's */
+	int listener; /* handed over; -1: it is to be traced */
+};
+bool exec_send_order(int socket, const struct exec_order *order);
+bool exec_receive_order(int socket, struct exec_order *ret);
+bool exec_receive(int socket, void *to, size_t len);
 
 /* --- listener.c --- */
 
@@ -42,7 +60,59 @@ struct hb_error *exec_keeper_start(int listener, struct exec_question *question,
 /* Ends it, unless processes are left that could ask: those it looks after. */
 void exec_keeper_dismiss(int listener, struct exec_keeper *keeper);
 
+/* --- tracer.c --- */
+
+struct exec_thread {
+	pid_t tid, pid;
+	bool ends; /* it is held, about to exit */
+	int how, code;
+	uint64_t since_ns;
+};
+
+struct exec_tracer {
+	HB_VEC(struct exec_thread) threads;
+	pid_t command;
+	int events;    /* readable when something happened */
+	bool children; /* those, too */
+	bool started;  /* the command was; before, it is heldby that may end */
+	bool waits;    /* for more threads of one that ends: look again in a millisecond */
+};
+
+/* Traces a process of one thread from now on. False when that is not permitted. */
+bool exec_tracer_seize(struct exec_tracer *tracer, pid_t pid, bool children);
+void exec_tracer_deinit(struct exec_tracer *tracer);
+/* Takes note of what happened; true when a process ends: all of its threads are held until they are let go. */
+bool exec_tracer_next(struct exec_tracer *tracer, struct hb_exec_moment *ret);
+void exec_tracer_let_go(struct exec_tracer *tracer, pid_t pid);
+/* The threads of it that are held; tids has room for all of tracer->threads. */
+size_t exec_tracer_held(const struct exec_tracer *tracer, pid_t pid, pid_t *tids);
+/* Leaves the command alone, so that it can be examined while it runs; then traces it again. False: it is about to end. */
+bool exec_tracer_pause(struct exec_tracer *tracer);
+void exec_tracer_resume(struct exec_tracer *tracer);
+
+/* --- front.c --- */
+
+struct exec_front {
+	pid_t child; /* 0: this is it */
+	int go;      /* between the two: the child becomes the command when it is told to */
+};
+struct hb_error *exec_front_fork(struct exec_front *ret) HB_MUST_CHECK;
+/* In the child: false when it is not to become the command. */
+bool exec_front_wait(struct exec_front *front);
+/* The child is not to. */
+void exec_front_give_up(struct exec_front *front);
+/* Lets the child become the command, and stands for it towards whoever started heldby: hands signals on, stops and goes on
+ * with it, and ends by the signal that ends it. Else its status. */
+int exec_front_stand(struct exec_front *front);
+
 /* --- supervisor.c --- */
+
+/* How a process that ends is held, while it is examined. */
+struct exec_hold {
+	pid_t *tids;
+	size_t n;
+	int status; /* what it is to end with instead; -1: its own */
+};
 
 struct exec_watch {
 	const struct hb_exec *exec;
@@ -50,6 +120,8 @@ struct exec_watch {
 	int listener; /* -1 when it cannot ask */
 	int started;  /* closed by execve: until then, it is heldby that ends */
 	struct exec_question *question;
+	struct exec_tracer *tracer; /* NULL when it can ask */
+	int status;                 /* what a traced one is to end with instead; -1: its own */
 };
 /* Until the command has ended. */
-struct hb_error *exec_supervise(const struct exec_watch *watch) HB_MUST_CHECK;
+struct hb_error *exec_supervise(struct exec_watch *watch) HB_MUST_CHECK;

@@ -22,7 +22,7 @@ struct end {
 };
 
 struct life {
-	const struct exec_watch *watch;
+	struct exec_watch *watch;
 	int pidfd, signalfd;
 	uint64_t at; /* when to look, hb_now_ns(); 0: never */
 	bool seen;   /* its end was examined */
@@ -69,6 +69,8 @@ static bool has_only_forked(pid_t pid)
 static bool has_started(const struct exec_watch *watch)
 {
 	char byte;
+	if (watch->tracer)
+		return watch->tracer->started;
 	return recv(watch->started, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
 }
 
@@ -112,25 +114,65 @@ static bool was_examined(const struct life *life, const struct end *end)
 	return false;
 }
 
+static void examine_end(struct life *life, struct hb_exec_moment *moment)
+{
+	const struct exec_watch *watch = life->watch;
+	struct hb_proc_stat stat;
+	if (!hb_proc_stat(moment->pid, 0, &stat))
+		return;
+	const struct end end = {moment->pid, stat.start, moment->reason};
+	moment->is_child = moment->pid != watch->pid;
+	/* Out of memory: it is not examined, but ends. */
+	if (was_examined(life, &end) || !is_wanted(watch, moment) || !hb_vec_push(&life->examined, end))
+		return;
+	life->seen |= !moment->is_child;
+	watch->exec->examine(watch->exec->ctx, moment);
+}
+
 /* The thread that asks is stopped while it is examined, which takes its question back, as any signal does: it asks again until it
  * is answered. Meanwhile others may ask. */
 static void answer_question(struct life *life)
 {
 	const struct exec_watch *watch = life->watch;
 	struct hb_exec_moment moment;
-	struct hb_proc_stat stat;
 	if (!exec_take(watch->listener, watch->question))
 		return;
-	if (moment_of(&watch->question->notif, &moment) && hb_proc_stat(moment.pid, 0, &stat)) {
-		const struct end end = {moment.pid, stat.start, moment.reason};
-		moment.is_child = moment.pid != watch->pid;
-		/* Out of memory: it is not examined, but ends. */
-		if (!was_examined(life, &end) && is_wanted(watch, &moment) && hb_vec_push(&life->examined, end)) {
-			life->seen |= !moment.is_child;
-			watch->exec->examine(watch->exec->ctx, &moment);
-		}
-	}
+	if (moment_of(&watch->question->notif, &moment))
+		examine_end(life, &moment);
 	exec_answer(watch->listener, watch->question);
+}
+
+/* The same where nobody asks: those that end are held already. */
+static void follow_threads(struct life *life)
+{
+	struct exec_tracer *tracer = life->watch->tracer;
+	struct hb_exec_moment moment;
+	while (exec_tracer_next(tracer, &moment)) {
+		struct exec_hold hold = {.tids = calloc(tracer->threads.len, sizeof(pid_t)), .status = -1};
+		if (hold.tids) {
+			hold.n = exec_tracer_held(tracer, moment.pid, hold.tids);
+			moment.hold = &hold;
+			examine_end(life, &moment);
+			life->watch->status = hold.status < 0 ? life->watch->status : hold.status;
+		}
+		free(hold.tids);
+		exec_tracer_let_go(tracer, moment.pid);
+	}
+}
+
+struct hb_error *hb_exec_open(const struct hb_exec_moment *moment, struct hb_target **ret)
+{
+	if (moment->hold)
+		return hb_live_open_held(moment->pid, moment->hold->tids, moment->hold->n, ret);
+	return hb_live_open(moment->pid, ret);
+}
+
+bool hb_exec_change_status(const struct hb_exec_moment *moment, struct hb_target *target, int status)
+{
+	if (!moment->hold)
+		return hb_live_change_exit_status(target, moment->tid, status);
+	moment->hold->status = status;
+	return true;
 }
 
 /* --- Moments before the end -------------------------------------------------------------------------------------- */
@@ -139,13 +181,18 @@ static void look(const struct life *life, enum hb_exec_reason reason)
 {
 	const struct exec_watch *watch = life->watch;
 	const struct hb_exec_moment moment = {.reason = reason, .pid = watch->pid};
-	if (has_started(watch))
-		watch->exec->examine(watch->exec->ctx, &moment);
+	if (!has_started(watch) || (watch->tracer && !exec_tracer_pause(watch->tracer)))
+		return;
+	watch->exec->examine(watch->exec->ctx, &moment);
+	if (watch->tracer)
+		exec_tracer_resume(watch->tracer);
 }
 
 static int milliseconds_left(const struct life *life)
 {
 	uint64_t now = hb_now_ns();
+	if (life->watch->tracer && life->watch->tracer->waits)
+		return 1;
 	if (!life->at)
 		return -1;
 	return life->at <= now ? 0 : (int)hb_min((life->at - now) / 1000000 + 1, (uint64_t)1 << 30);
@@ -169,7 +216,8 @@ static bool open_signalfd(struct life *life)
 /* One thing that happened; false when the command has ended. */
 static bool step(struct life *life)
 {
-	struct pollfd fds[] = {{.fd = life->watch->listener, .events = POLLIN},
+	struct exec_tracer *tracer = life->watch->tracer;
+	struct pollfd fds[] = {{.fd = tracer ? tracer->events : life->watch->listener, .events = POLLIN},
 	                       {.fd = life->pidfd, .events = POLLIN},
 	                       {.fd = life->signalfd, .events = POLLIN}};
 	int n = poll(fds, hb_countof(fds), milliseconds_left(life));
@@ -178,6 +226,10 @@ static bool step(struct life *life)
 	if (life->at && hb_now_ns() >= life->at) {
 		life->at = 0;
 		look(life, HB_EXEC_TIME);
+		return true;
+	}
+	if (tracer && (fds[0].revents & POLLIN || tracer->waits)) {
+		follow_threads(life);
 		return true;
 	}
 	if (fds[0].revents & POLLIN) {
@@ -192,7 +244,7 @@ static bool step(struct life *life)
 	return !fds[0].revents && !fds[1].revents;
 }
 
-struct hb_error *exec_supervise(const struct exec_watch *watch)
+struct hb_error *exec_supervise(struct exec_watch *watch)
 {
 	struct life life = {.watch = watch};
 	life.pidfd = (int)syscall(SYS_pidfd_open, watch->pid, 0);

@@ -342,27 +342,52 @@ static struct hb_error *open_files(struct hb_live *live, const struct status *st
 	return NULL;
 }
 
-struct hb_error *hb_live_open(int pid, struct hb_target **ret)
+static struct hb_error *open_live(int pid, const struct status *status, struct hb_live **ret)
 {
-	struct status status;
-	if (pid == getpid())
-		return hb_error_create(HB_ERR_ATTACH, "%d is heldby itself: it cannot stop itself to look", pid);
-	if (!read_status(pid, &status))
-		return hb_error_create(HB_ERR_ATTACH, "there is no process %d", pid);
-	TRY(check_state(pid, &status));
 	struct hb_live *live = calloc(1, sizeof(*live));
 	if (!live)
 		return hb_error_nomem();
 	live->target = (struct hb_target){.ops = &live_ops, .kind = HB_TARGET_LIVE, .pid = pid};
 	live->mem_fd = live->pagemap_fd = live->exe_fd = -1;
 	pthread_mutex_init(&live->held_lock, NULL);
-	struct hb_error *err = open_files(live, &status);
+	struct hb_error *err = open_files(live, status);
 	if (!err)
 		err = hb_live_refresh_mappings(&live->target);
 	if (err) {
 		live_destroy(&live->target);
 		return err;
 	}
+	*ret = live;
+	return NULL;
+}
+
+struct hb_error *hb_live_open(int pid, struct hb_target **ret)
+{
+	struct status status;
+	struct hb_live *live;
+	if (pid == getpid())
+		return hb_error_create(HB_ERR_ATTACH, "%d is heldby itself: it cannot stop itself to look", pid);
+	if (!read_status(pid, &status))
+		return hb_error_create(HB_ERR_ATTACH, "there is no process %d", pid);
+	TRY(check_state(pid, &status));
+	TRY(open_live(pid, &status, &live));
+	*ret = &live->target;
+	return NULL;
+}
+
+struct hb_error *hb_live_open_held(int pid, const int *tids, size_t n, struct hb_target **ret)
+{
+	struct status status;
+	struct hb_live *live;
+	if (!read_status(pid, &status))
+		return hb_error_create(HB_ERR_GONE, "process %d has exited", pid);
+	TRY(open_live(pid, &status, &live));
+	live->held_by_caller = true;
+	for (size_t i = 0; i < n; i++)
+		if (!hb_vec_push(&live->held, (struct hb_held_thread){.tid = tids[i], .stopped = true})) {
+			live_destroy(&live->target);
+			return hb_error_nomem();
+		}
 	*ret = &live->target;
 	return NULL;
 }

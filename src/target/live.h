@@ -19,6 +19,7 @@ struct hb_live {
 	int pagemap_fd; /* /proc/PID/pagemap */
 	int exe_fd;
 	HB_VEC(struct hb_held_thread) held;
+	bool held_by_caller;       /* who traces it already, has stopped all of it, and lets it go */
 	pthread_mutex_t held_lock; /* of the list, not of what is in it */
 	sigset_t signals_before;   /* heldby's own mask, while the target is stopped */
 	struct hb_arena arena;     /* mapping paths */

@@ -324,6 +324,11 @@ struct hb_error *hb_live_stop(struct hb_target *target, uint64_t max_wait_ns)
 {
 	enum { TRIES = 6, FIRST_REST_NS = 5000000 };
 	struct hb_live *live = hb_live_of(target);
+	if (live->held_by_caller) {
+		hold_job_control(live);
+		target->stopped = true;
+		return read_threads(live);
+	}
 	for (unsigned try = 0;; try++) {
 		bool late = false;
 		hold_job_control(live);
@@ -363,7 +368,7 @@ struct hb_error *hb_live_resume(struct hb_target *target)
 {
 	struct hb_live *live = hb_live_of(target);
 	uint64_t deadline = hb_now_ns() + 200000000;
-	for (;;) {
+	while (!live->held_by_caller) {
 		for (size_t i = 0; i < live->held.len;)
 			if (let_go(&live->held.data[i]))
 				drop_held(live, i);

@@ -86,6 +86,8 @@ enum { HB_PAGE_ABSENT = 0, HB_PAGE_PRESENT = 1, HB_PAGE_SWAPPED = 2, HB_PAGE_UNC
  * programs, kernel threads, itself, and whatever may not be traced, naming the capability or sysctl. */
 struct hb_error *hb_target_open(const char *spec, struct hb_target **ret) HB_MUST_CHECK;
 struct hb_error *hb_live_open(int pid, struct hb_target **ret) HB_MUST_CHECK;
+/* A process that this thread traces already: tids, all of its threads, stay in their ptrace stops until the target is destroyed. */
+struct hb_error *hb_live_open_held(int pid, const int *tids, size_t n, struct hb_target **ret) HB_MUST_CHECK;
 struct hb_error *hb_core_open(const char *path, struct hb_target **ret) HB_MUST_CHECK;
 /* Resumes and detaches if needed. Accepts NULL. */
 void hb_target_destroy(struct hb_target *target);

@@ -14,10 +14,16 @@ import signal
 import subprocess
 import time
 
-from common import HELDBY, WORK, Process, build_victim, check, run
+import common
+from common import HELDBY, WORK, build_victim, run
 
 VERSIONS = ("1.18.10", "1.23.12", "1.27.3")
 LEFT = 10  # goroutines that the victim leaves behind
+WORLD = [] # what heldby is started through: a kernel that can do less (tests/victims/without)
+
+
+def check(name, *args):
+    return common.check((f"without {WORLD[1]}: " if WORLD else "") + name, *args)
 
 
 def started(*command, **kwargs):
@@ -28,7 +34,7 @@ def started(*command, **kwargs):
 
 
 def watched(*words, options=(), **kwargs):
-    return started(HELDBY, "exec", *options, "--", *words, **kwargs)
+    return started(*WORLD, HELDBY, "exec", *options, "--", *words, **kwargs)
 
 
 def finished(process, *text):
@@ -83,7 +89,7 @@ def goroutines(text):
 
 # ---- every way to end ----
 
-ENDS = {"return": 0, "exit 3": 3, "exit-elsewhere": 4, "fatal": 1, "panic": 2, "nothing": 2}
+ENDS = {"return": 0, "exit 3": 3, "exit-elsewhere": 4, "fatal": 1, "panic": 2, "nothing": 2, "threads 5": 12, "again 2": 13}
 
 
 def every_way_to_end():
@@ -180,8 +186,12 @@ def other_commands():
     code, _, err = finished(started(HELDBY, "exec"))
     check("no command: wrong usage", code == 2 and "no command" in err, f"{code}: {err}")
     code, out, err = finished(watched(HELDBY, "exec", "--", NEWEST, "exit", "6"))
-    check("within another heldby exec: it is run, and that it cannot be examined twice is said",
-          code == 6 and "run without being examined" in err and "goroutines" in err.lower(), f"{code}: {err}")
+    if WORLD: # the outer one traces it
+        check("within another heldby exec: it is run, and examined by one of the two", code == 6 and "run without being examined" in err and
+              f"{LEFT} goroutines can never run again" in err, f"{code}: {err}")
+    else: # the inner one does, as there is a filter already
+        check("within another heldby exec: it is run, and examined by one of the two", code == 6 and "already traced by heldby" in err and
+              f"{LEFT} goroutines can never run again" in err, f"{code}: {err}")
     code, _, err = finished(watched(HELDBY, "--version"))
     check("heldby itself is not taken for a Go program", code == 0 and "'heldby' is not a Go program" in err, f"{code}: {err}")
 
@@ -190,6 +200,8 @@ def other_commands():
 
 def children():
     pattern = WORK / "of-%e-%p.json"
+    for report in WORK.glob("of-*.json"):
+        report.unlink()
     code, out, err = finished(watched(NEWEST, "parent", options=("--children", "--format", "json", "-o", pattern)))
     reports = list(WORK.glob("of-ending*.json"))
     check("children: parent and child are examined, and end as they should", code == 0 and "exit status 9" in out and len(reports) == 2 and
@@ -259,8 +271,92 @@ def a_gate():
         code, _, err = finished(watched(binary, "clean", options=("--fail-on", "likely")))
         check(f"--fail-on, Go {version}: nothing was left, and nothing is said", (code, err) == (0, "ready\n"), f"{code}: {err}")
     code, _, err = finished(watched(HELDBY, "exec", "--fail-on", "proven", "--", NEWEST, "return"))
+    check("--fail-on, within another heldby exec: goroutines were left, and 0 becomes 1", code == 1 and
+          f"{LEFT} goroutines can never run again" in err, f"{code}: {err}")
+
+
+# ---- where the kernel can do less ----
+
+def states(mark):
+    """Of the processes that were started with that argument, and are not heldby's: what they do."""
+    found = set()
+    for directory in pathlib.Path("/proc").glob("[0-9]*"):
+        try:
+            if (mark.encode() in (directory / "cmdline").read_bytes().split(b"\0") and
+                    os.readlink(directory / "exe") == os.path.realpath(NEWEST)):
+                found.add((directory / "stat").read_text().rsplit(")")[1].split()[0])
+        except OSError:
+            pass
+    return found
+
+
+def a_front():
+    """Where it takes heldby as its parent to change the status of a command, who means the command gets there all the same."""
+    gate = ("--fail-on", "proven")
+    for number in (signal.SIGTERM, signal.SIGQUIT):
+        process = watched(NEWEST, "linger", options=gate)
+        until_ready(process)
+        process.send_signal(number)
+        code, _, err = finished(process)
+        check(f"{number.name} at its parent: ends as it would, and is examined", code == (2 if number == signal.SIGQUIT else -number) and
+              f"{LEFT} goroutines can never run again" in err, f"{code}: {err}")
+    process = watched(NEWEST, "handle", "mark-stop", options=gate)
+    process.stdout.readline()
+    process.send_signal(signal.SIGTSTP)
+    _, status = os.waitpid(process.pid, os.WUNTRACED)
+    check("SIGTSTP at its parent: it stops, and the parent, too", os.WIFSTOPPED(status) and states("mark-stop") in ({"T"}, {"t"}), states("mark-stop"))
+    process.send_signal(signal.SIGCONT)
+    process.terminate()
+    check("SIGCONT: both go on", finished(process)[0] == 7)
+    process = watched(NEWEST, "linger", "mark-front", options=gate)
+    until_ready(process)
+    process.kill()
+    check("SIGKILL at its parent: it ends, too, and nobody of heldby's stays", finished(process)[0] == -9 and all_end("mark-front") and
+          not states("mark-front"), states("mark-front"))
+    process = watched(NEWEST, "handle", "mark-alone", options=gate)
+    process.stdout.readline()
+    for pid in watchers("mark-alone").keys() - {process.pid}:
+        os.kill(pid, signal.SIGKILL)
+    process.terminate()
+    code, _, err = finished(process)
+    check("SIGKILL at what watches it: it ends with its own status, and that it was not examined is said", code == 7 and "not examined" in err,
+          f"{code}: {err}")
+    code, _, err = finished(watched(WORK / "missing", options=gate))
+    check("--fail-on, a missing command: 127", code == 127 and err.count("No such file") == 1, f"{code}: {err}")
+    code, _, err = finished(watched("sh", "-c", "exit 5", options=gate))
+    check("--fail-on, a command that is no Go program runs through", code == 5, f"{code}: {err}")
+
+
+def one_end():
+    code, _, err = finished(watched(NEWEST, "exit", "6"))
+    check("it is examined at its end", code == 6 and f"{LEFT} goroutines can never run again" in err, f"{code}: {err}")
+
+
+def nothing_helps():
+    code, _, err = finished(watched(NEWEST, "exit", "6"))
+    check("it is run, and that it is not examined is said", code == 6 and "run without being examined" in err and "ready\n" in err,
+          f"{code}: {err}")
+    code, _, err = finished(watched(NEWEST, "return", options=("--fail-on", "proven")))
     check("--fail-on: what cannot be watched is not run", code == 3 and "was not run" in err and "ready\n" not in err, f"{code}: {err}")
 
+
+WITHOUT = build_victim("without", VERSIONS[-1])
+
+
+def without(what, *parts):
+    def part_without(part):
+        def run_it():
+            WORLD[:] = [WITHOUT, what]
+            try:
+                part()
+            finally:
+                WORLD.clear()
+        run_it.__name__ = f"{part.__name__}, without {what}"
+        return run_it
+    return [part_without(part) for part in parts]
+
+
+# ---- as a wrapper of tests ----
 
 def go_test(name, version, expected, *flags, options="", **environment):
     """Runs the tests of a package, whose binary heldby examines: {test: goroutines proven}."""
@@ -271,7 +367,7 @@ def go_test(name, version, expected, *flags, options="", **environment):
     victims = pathlib.Path(__file__).resolve().parents[1] / "victims"
     old = ["-modfile=" + str(victims / "go118.mod")] if int(version.split(".")[1]) < 24 else []
     result = WORK / f"test-{version}-{len(flags)}-{len(options)}.json"
-    done = subprocess.run([f"{goroot}/bin/go", "test", *old, *flags, "-exec", f"{HELDBY} exec --fail-on proven --format json -o {result} {options} --",
+    done = subprocess.run([f"{goroot}/bin/go", "test", *old, *flags, "-exec", f"{' '.join(map(str, WORLD))} {HELDBY} exec --fail-on proven --format json -o {result} {options} --",
                            "./tested"], cwd=victims, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                           env=dict(os.environ, GOROOT=goroot, GOTOOLCHAIN="local", GOWORK="off", GOFLAGS="", CGO_ENABLED="0") | environment)
     check(f"{name}: the tests pass, the package fails", done.returncode == 1 and "PASS" in done.stdout and "--- FAIL" not in done.stdout,
@@ -339,5 +435,6 @@ def heldby_is_killed():
 
 
 if __name__ == "__main__":
-    run(every_way_to_end, signals_end_it, what_it_inherits, a_terminal, other_commands, children, a_daemon, another_user, before_its_end, a_gate,
-        go_test_exec, heldby_is_killed)
+    everywhere = (every_way_to_end, signals_end_it, what_it_inherits, a_terminal, other_commands, children, a_daemon, another_user, before_its_end,
+                  a_gate, go_test_exec, heldby_is_killed)
+    run(*everywhere, *without("listener", *everywhere, a_front), *without("going-on", one_end), *without("tracing", nothing_helps))

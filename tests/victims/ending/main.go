@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -110,6 +111,31 @@ var ways = map[string]func(word string){
 		}
 	},
 	"linger": func(string) { time.Sleep(time.Hour) },
+	// Goroutines that keep their threads end with them.
+	"threads": func(word string) {
+		rounds, _ := strconv.Atoi(word)
+		for i := 0; i < rounds; i++ {
+			var together sync.WaitGroup
+			together.Add(8)
+			for j := 0; j < 8; j++ {
+				go func() {
+					runtime.LockOSThread()
+					together.Done()
+					together.Wait()
+				}()
+			}
+			together.Wait()
+		}
+		os.Exit(12)
+	},
+	// The program takes its own place, while other threads are there.
+	"again": func(word string) {
+		left, _ := strconv.Atoi(word)
+		if left == 0 {
+			os.Exit(13)
+		}
+		log.Fatal(syscall.Exec("/proc/self/exe", []string{os.Args[0], "again", strconv.Itoa(left - 1)}, os.Environ()))
+	},
 }
 
 func main() {
