@@ -66,6 +66,7 @@ static struct hb_error *supervise_traced(struct exec_watch *watch, int socket)
 	if (!err && seized)
 		send(socket, &watch->status, sizeof(watch->status), MSG_NOSIGNAL); /* to the front, if there is one */
 	exec_tracer_deinit(&tracer);
+	watch->tracer = NULL;
 	return err;
 }
 
@@ -85,9 +86,13 @@ static struct hb_error *supervise(const struct hb_exec *exec, int socket)
 
 /* --- The command ------------------------------------------------------------------------------------------------- */
 
+/* What heldby was started with: an ignored SIGCHLD would keep it from waiting for its own processes. */
+static struct sigaction child_signal_before;
+
 static struct hb_error *become(const struct hb_exec *exec, int *status)
 {
 	hb_signals_restore();
+	sigaction(SIGCHLD, &child_signal_before, NULL);
 	execvp(exec->argv[0], exec->argv);
 	int code = errno;
 	*status = code == ENOENT ? 127 : 126;
@@ -204,6 +209,7 @@ struct hb_error *hb_exec_run(const struct hb_exec *exec, int *status)
 {
 	int sockets[2];
 	*status = 3;
+	sigaction(SIGCHLD, &(struct sigaction){.sa_handler = SIG_DFL}, &child_signal_before);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		return hb_error_create(HB_ERR_IO, "cannot create a socket: %s", strerror(errno));
 	pid_t between = fork();

@@ -82,7 +82,6 @@ int exec_front_stand(struct exec_front *front)
 	int status = 0;
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, NULL);
-	signal(SIGCHLD, SIG_DFL);
 	if (write(front->go, "g", 1) != 1)
 		return 3;
 	close(front->go);

@@ -143,8 +143,11 @@ def what_it_inherits():
     process = watched(NEWEST, "pid")
     code, out, _ = finished(process)
     check("it has the pid and the parent that heldby had", out.split() == [str(process.pid), str(os.getpid())], out)
-    ignoring = {"preexec_fn": lambda: (signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGPIPE, signal.SIG_DFL))}
+    ignoring = {"preexec_fn": lambda: (signal.signal(signal.SIGINT, signal.SIG_IGN), signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+                               signal.signal(signal.SIGPIPE, signal.SIG_DFL))}
     same = [finished(command)[1] for command in (started(NEWEST, "dispositions", **ignoring), watched(NEWEST, "dispositions", **ignoring))]
+    code, _, err = finished(watched(NEWEST, "return", options=("--fail-on", "proven"), **ignoring))
+    check("ignored signals change nothing", code == 1 and f"{LEFT} goroutines" in err, f"{code}: {err}")
     check("signals are handled as its parent wished", same[0] == same[1] and "SigIgn" in same[0], same)
     process = started("sh", "-c", '"$0" exec -- "$1" write 4096 2>"$2" | head -c 1000000000 | wc -c', HELDBY, NEWEST, WORK / "pipe")
     code, out, _ = finished(process)
