@@ -190,7 +190,7 @@ juggling() {
 	start juggling env GODEBUG=clobberfree=1 ./liveness juggle
 	pid=$(pid_of juggling)
 	wait_for_line juggling '^ready' 60 && grep '^thing ' juggling.out >things || return 1
-	for i in {1..10}; do
+	for _ in {1..10}; do
 		look juggled "$pid" || return 1
 		all_are_held juggled held || bad=1
 	done

@@ -26,6 +26,7 @@ write_module() { # DIR FIRST [GENERATE]
 
 # run_seed PROGRAM CASE SEED: one in ten is stopped between mark and sweep.
 run_seed() {
+	# shellcheck disable=SC2034 # examine says it when something differs
 	local AGAIN="tests/oracle/run-random.sh $2 $3"
 	if (($3 % BATCH == BATCH - 1)); then
 		GOMAXPROCS=1 examine "random $2 seed $3, unswept" unswept "$1" "$3" 3000

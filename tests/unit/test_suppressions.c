@@ -47,8 +47,9 @@ static void a_long_text_is_a_mistake(void **state)
 {
 	(void)state;
 	char text[8192] = "[[suppress]]\nreason = \"";
-	memset(text + strlen(text), 'x', 6000);
-	strcat(text, "\"\n");
+	size_t start = strlen(text);
+	memset(text + start, 'x', 6000);
+	memcpy(text + start + 6000, "\"\n", 3);
 	assert_wrong(text, "list:2:", "longer");
 }
 
