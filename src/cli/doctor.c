@@ -2,6 +2,7 @@
 #include "cli/doctor.h"
 #include "cli/proc.h"
 #include "cli/render.h"
+#include "target/proc_status.h"
 
 #include <stdarg.h>
 #include <unistd.h>

@@ -1,6 +1,7 @@
 /* The machine: may anybody be traced here, and what does the kernel offer. */
 #include "cli/doctor.h"
 #include "cli/proc.h"
+#include "target/proc_status.h"
 
 #include <errno.h>
 #include <fcntl.h>

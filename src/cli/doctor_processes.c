@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "cli/doctor.h"
 #include "cli/proc.h"
+#include "target/proc_status.h"
 
 #include <dirent.h>
 #include <errno.h>

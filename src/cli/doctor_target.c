@@ -3,6 +3,8 @@
 #include "cli/limits.h"
 #include "cli/proc.h"
 #include "snapshot/capture.h"
+#include "target/proc_stat.h"
+#include "target/proc_status.h"
 
 #include <unistd.h>
 
@@ -10,7 +12,7 @@ static void say_size(struct hb_page_writer *page, const struct hb_target *target
 {
 	char rss[32], age[32], swap[32];
 	hb_format_bytes(target->memory.rss, rss, sizeof(rss));
-	hb_format_duration(status->age_s, age, sizeof(age));
+	hb_format_duration(hb_process_age_ns(target->pid) / 1000000000, age, sizeof(age));
 	hb_format_bytes(target->memory.swap, swap, sizeof(swap));
 	hb_doctor_line(page, "size", HB_PLAIN, "%s resident, %d thread%s, running for %s", rss, status->threads,
 	               status->threads == 1 ? "" : "s", age);

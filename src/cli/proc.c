@@ -1,13 +1,10 @@
 #include "cli/proc.h"
 #include "base/bytes.h"
 #include "base/memory.h"
-#include "target/proc_stat.h"
 
 #include <gelf.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 bool hb_read_line(const char *path, char *buf, size_t size)
 {
@@ -19,40 +16,6 @@ bool hb_read_line(const char *path, char *buf, size_t size)
 	if (read)
 		buf[strcspn(buf, "\n")] = 0;
 	return read;
-}
-
-static int count_words(const char *text)
-{
-	int n = 0;
-	for (text += strspn(text, " \t\n"); *text; text += strspn(text, " \t\n"), n++)
-		text += strcspn(text, " \t\n");
-	return n;
-}
-
-bool hb_proc_status(int pid, struct hb_proc_status *ret)
-{
-	char path[64], line[1024];
-	snprintf(path, sizeof(path), "/proc/%d/status", pid);
-	FILE *file = fopen(path, "re");
-	if (!file)
-		return false;
-	*ret = (struct hb_proc_status){.seccomp = -1, .namespaces = 1};
-	while (fgets(line, sizeof(line), file)) {
-		uint64_t kb;
-		if (sscanf(line, "Name:\t%63[^\n]", ret->name) == 1 || sscanf(line, "State:\t%c", &ret->state) == 1 ||
-		    sscanf(line, "Threads:\t%d", &ret->threads) == 1 ||
-		    sscanf(line, "TracerPid:\t%d", &ret->tracer) == 1 ||
-		    sscanf(line, "Seccomp:\t%d", &ret->seccomp) == 1 || sscanf(line, "Uid:\t%*u %u", &ret->uid) == 1 ||
-		    sscanf(line, "CapEff:\t%" SCNx64, &ret->capabilities) == 1)
-			continue;
-		if (sscanf(line, "VmRSS: %" SCNu64 " kB", &kb) == 1)
-			ret->rss = kb * 1024;
-		else if (!strncmp(line, "NSpid:", 6))
-			ret->namespaces = count_words(line + 6);
-	}
-	fclose(file);
-	ret->age_s = hb_process_age_ns(pid) / 1000000000;
-	return true;
 }
 
 /* --- Program files ---------------------------------------------------------------------------------------------- */

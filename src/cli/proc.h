@@ -1,21 +1,7 @@
-/* What /proc says about processes, for the doctor. Reading it stops and disturbs nobody. */
+/* What files of the machine say, for the doctor. */
 #pragma once
-#include "base/error.h"
-
+#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
-
-struct hb_proc_status {
-	char name[64];
-	char state;
-	int threads, tracer, seccomp; /* tracer 0: none; seccomp 0 off, 1 strict, 2 filter, -1 unknown */
-	unsigned uid;
-	uint64_t capabilities; /* effective */
-	int namespaces;        /* pid namespaces it is in, counted from heldby's: 1 = the same */
-	uint64_t rss;
-	uint64_t age_s; /* since its start, 0 unknown */
-};
-bool hb_proc_status(int pid, struct hb_proc_status *ret);
 
 /* The first line of a file, without the newline; false when it cannot be read. */
 bool hb_read_line(const char *path, char *buf, size_t size);

@@ -3,11 +3,11 @@
 #include "base/progress.h"
 #include "exec/exec_internal.h"
 #include "target/proc_stat.h"
+#include "target/proc_status.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -31,30 +31,6 @@ struct life {
 
 /* --- What /proc says ------------------------------------------------------------------------------------------------- */
 
-struct status {
-	pid_t process;
-	uint64_t handled; /* bit n - 1: signal n is caught or ignored */
-};
-
-static bool read_status(pid_t tid, struct status *ret)
-{
-	char path[64], line[512];
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	FILE *file = fopen(path, "re");
-	*ret = (struct status){0};
-	if (!file)
-		return false;
-	while (fgets(line, sizeof(line), file)) {
-		unsigned long long set;
-		if (sscanf(line, "Tgid:\t%d", &ret->process) == 1)
-			continue;
-		if (sscanf(line, "SigIgn:\t%llx", &set) == 1 || sscanf(line, "SigCgt:\t%llx", &set) == 1)
-			ret->handled |= set;
-	}
-	fclose(file);
-	return ret->process > 0;
-}
-
 /* Go 1.23 and later fork once to see whether the kernel has pidfds (os/pidfd_linux.go, checkPidfd). */
 static bool has_only_forked(pid_t pid)
 {
@@ -77,9 +53,9 @@ static bool has_started(const struct exec_watch *watch)
 /* Which end the question is about; false: none. */
 static bool moment_of(const struct seccomp_notif *notif, struct hb_exec_moment *ret)
 {
-	struct status status;
+	struct hb_proc_status status;
 	pid_t tid = (pid_t)notif->pid;
-	if (!read_status(tid, &status))
+	if (!hb_proc_status(tid, &status))
 		return false;
 	*ret = (struct hb_exec_moment){.pid = status.process, .tid = tid};
 	if (notif->data.nr == SYS_exit_group) {

@@ -10,11 +10,11 @@
 #include "base/progress.h"
 #include "exec/exec_internal.h"
 #include "target/proc_stat.h"
+#include "target/proc_status.h"
 
 #include <dirent.h>
 #include <elf.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +40,8 @@ enum how {             /* it ends */
 
 static pid_t process_of(pid_t tid)
 {
-	char path[64], line[512];
-	pid_t pid = 0;
-	snprintf(path, sizeof(path), "/proc/%d/status", tid);
-	FILE *file = fopen(path, "re");
-	while (file && !pid && fgets(line, sizeof(line), file))
-		if (sscanf(line, "Tgid:\t%d", &pid) != 1)
-			pid = 0;
-	if (file)
-		fclose(file);
-	return pid;
+	struct hb_proc_status status;
+	return hb_proc_status(tid, &status) ? status.process : 0;
 }
 
 static bool is_in_execve(pid_t pid, pid_t tid)

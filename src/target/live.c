@@ -2,6 +2,8 @@
 #include "target/live.h"
 #include "base/bytes.h"
 #include "base/progress.h"
+#include "target/proc_stat.h"
+#include "target/proc_status.h"
 
 #include <elf.h>
 #include <errno.h>
@@ -191,31 +193,6 @@ static const struct hb_target_ops live_ops = {
         .open_mapped = live_open_mapped,
 };
 
-/* What /proc/PID/status says that decides whether we go on. */
-struct status {
-	char name[64];
-	char state;
-	int tgid, tracer;
-	unsigned uid;
-};
-
-static bool read_status(int pid, struct status *ret)
-{
-	FILE *file = hb_live_open_proc(pid, "status");
-	if (!file)
-		return false;
-	*ret = (struct status){0};
-	char line[512];
-	while (fgets(line, sizeof(line), file)) {
-		if (sscanf(line, "Name:\t%63[^\n]", ret->name) == 1 || sscanf(line, "State:\t%c", &ret->state) == 1 ||
-		    sscanf(line, "Tgid:\t%d", &ret->tgid) == 1 || sscanf(line, "TracerPid:\t%d", &ret->tracer) == 1 ||
-		    sscanf(line, "Uid:\t%u", &ret->uid) == 1)
-			continue;
-	}
-	fclose(file);
-	return true;
-}
-
 static int yama_scope(void)
 {
 	FILE *file = fopen("/proc/sys/kernel/yama/ptrace_scope", "re");
@@ -228,7 +205,7 @@ static int yama_scope(void)
 	return scope;
 }
 
-static struct hb_error *permission_error(int pid, const struct status *status)
+static struct hb_error *permission_error(int pid, const struct hb_proc_status *status)
 {
 	if (status->uid != geteuid() && geteuid() != 0)
 		return hb_error_create(
@@ -250,11 +227,11 @@ static struct hb_error *permission_error(int pid, const struct status *status)
 	        pid, status->name);
 }
 
-static struct hb_error *check_state(int pid, const struct status *status)
+static struct hb_error *check_state(int pid, const struct hb_proc_status *status)
 {
-	if (status->tgid != pid)
-		return hb_error_create(HB_ERR_ATTACH, "%d is a thread of process %d: give %d", pid, status->tgid,
-		                       status->tgid);
+	if (status->process != pid)
+		return hb_error_create(HB_ERR_ATTACH, "%d is a thread of process %d: give %d", pid, status->process,
+		                       status->process);
 	if (status->state == 'Z' || status->state == 'X')
 		return hb_error_create(
 		        HB_ERR_ATTACH,
@@ -262,8 +239,8 @@ static struct hb_error *check_state(int pid, const struct status *status)
 		        "collected it yet",
 		        pid, status->name);
 	if (status->tracer) {
-		struct status tracer;
-		bool known = read_status(status->tracer, &tracer);
+		struct hb_proc_status tracer;
+		bool known = hb_proc_status(status->tracer, &tracer);
 		return hb_error_create(
 		        HB_ERR_ATTACH,
 		        "process %d (%s) is already traced by %s (pid %d): a process has one tracer at a time; "
@@ -273,7 +250,7 @@ static struct hb_error *check_state(int pid, const struct status *status)
 	return NULL;
 }
 
-static struct hb_error *check_executable(int pid, const struct status *status, int exe_fd)
+static struct hb_error *check_executable(int pid, const struct hb_proc_status *status, int exe_fd)
 {
 	Elf64_Ehdr header;
 	ssize_t n = pread(exe_fd, &header, sizeof(header), 0);
@@ -300,23 +277,18 @@ static int open_proc_fd(int pid, const char *name)
 	return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* Threads of the kernel have PF_KTHREAD in the flags of their stat (include/linux/sched.h). A process without memory
- * that is none of them is about to end. */
-static struct hb_error *no_memory_error(int pid, const struct status *status)
+/* A process without memory that is no thread of the kernel is about to end. */
+static struct hb_error *no_memory_error(int pid, const struct hb_proc_status *status)
 {
-	unsigned flags = 0;
-	char line[512] = "";
-	FILE *file = hb_live_open_proc(pid, "stat");
-	const char *fields = file && fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
-	if (file)
-		fclose(file);
-	if (!fields || sscanf(fields, ") %*c %*d %*d %*d %*d %*d %u", &flags) != 1 || !(flags & 0x00200000))
+	enum { PF_KTHREAD = 0x00200000 }; /* linux/sched.h */
+	struct hb_proc_stat stat;
+	if (!hb_proc_stat(pid, 0, &stat) || !(stat.flags & PF_KTHREAD))
 		return hb_error_create(HB_ERR_GONE, "process %d (%s) has exited", pid, status->name);
 	return hb_error_create(HB_ERR_UNSUPPORTED, "process %d (%s) is a kernel thread: it has no memory of its own",
 	                       pid, status->name);
 }
 
-static struct hb_error *open_files(struct hb_live *live, const struct status *status)
+static struct hb_error *open_files(struct hb_live *live, const struct hb_proc_status *status)
 {
 	int pid = live->target.pid;
 	live->mem_fd = open_proc_fd(pid, "mem");
@@ -342,7 +314,7 @@ static struct hb_error *open_files(struct hb_live *live, const struct status *st
 	return NULL;
 }
 
-static struct hb_error *open_live(int pid, const struct status *status, struct hb_live **ret)
+static struct hb_error *open_live(int pid, const struct hb_proc_status *status, struct hb_live **ret)
 {
 	struct hb_live *live = calloc(1, sizeof(*live));
 	if (!live)
@@ -363,11 +335,11 @@ static struct hb_error *open_live(int pid, const struct status *status, struct h
 
 struct hb_error *hb_live_open(int pid, struct hb_target **ret)
 {
-	struct status status;
+	struct hb_proc_status status;
 	struct hb_live *live;
 	if (pid == getpid())
 		return hb_error_create(HB_ERR_ATTACH, "%d is heldby itself: it cannot stop itself to look", pid);
-	if (!read_status(pid, &status))
+	if (!hb_proc_status(pid, &status))
 		return hb_error_create(HB_ERR_ATTACH, "there is no process %d", pid);
 	TRY(check_state(pid, &status));
 	TRY(open_live(pid, &status, &live));
@@ -377,9 +349,9 @@ struct hb_error *hb_live_open(int pid, struct hb_target **ret)
 
 struct hb_error *hb_live_open_held(int pid, const int *tids, size_t n, struct hb_target **ret)
 {
-	struct status status;
+	struct hb_proc_status status;
 	struct hb_live *live;
-	if (!read_status(pid, &status))
+	if (!hb_proc_status(pid, &status))
 		return hb_error_create(HB_ERR_GONE, "process %d has exited", pid);
 	TRY(open_live(pid, &status, &live));
 	live->held_by_caller = true;
