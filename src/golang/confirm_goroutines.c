@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { SAMPLE = 1024, IN_USE = 1, MANUAL = 2, MAX_GOROUTINES = 1 << 30 };
+enum { SAMPLE = 1024, IN_USE = 1, MANUAL = 2 };
 
 static uint8_t page_state(const struct hb_confirm *confirm, uint64_t addr)
 {
@@ -109,7 +109,7 @@ struct hb_error *hb_confirm_goroutines(const struct hb_confirm *confirm)
 	const struct hb_goroutines *all = confirm->goroutines;
 	uint64_t data, len, g;
 	uint32_t status;
-	if (!hb_snapshot_slice(confirm->go->snapshot, confirm->go->allgs, MAX_GOROUTINES, &data, &len))
+	if (!hb_snapshot_slice(confirm->go->snapshot, confirm->go->allgs, HB_MOST_GOROUTINES, &data, &len))
 		return hb_disagrees("the list of goroutines cannot be read");
 	for (uint64_t i = 0; i < len; i++)
 		if (hb_snapshot_u64(confirm->go->snapshot, data + i * 8, &g) && g &&

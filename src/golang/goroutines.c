@@ -7,8 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-enum { MAX_GOROUTINES = 1 << 30 };
-
 const char *hb_g_status_name(enum hb_g_status status)
 {
 	switch (status) {
@@ -215,7 +213,7 @@ static int64_t clock_at(const struct hb_snapshot *snapshot)
 static struct hb_error *read_list(const struct hb_go *go, struct hb_goroutines *ret)
 {
 	uint64_t data, len, bytes;
-	if (!go->allgs || !hb_snapshot_slice(go->snapshot, go->allgs, MAX_GOROUTINES, &data, &len) ||
+	if (!go->allgs || !hb_snapshot_slice(go->snapshot, go->allgs, HB_MOST_GOROUTINES, &data, &len) ||
 	    hb_mul_overflows(len, 8, &bytes))
 		return hb_error_create(HB_ERR_CORRUPT, "the list of goroutines (runtime.allgs) cannot be read");
 	const uint8_t *addresses = len ? hb_snapshot_at(go->snapshot, data, bytes) : NULL;

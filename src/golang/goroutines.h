@@ -15,7 +15,8 @@ enum hb_g_status {
 	HB_G_LEAKED = 10,
 	HB_G_DEADEXTRA = 11,
 };
-enum { HB_G_SCAN = 0x1000 }; /* set beside the status while the collector looks at the goroutine */
+enum { HB_MOST_GOROUTINES = 1 << 26 }; /* that a list of them is believed to have */
+enum { HB_G_SCAN = 0x1000 };           /* set beside the status while the collector looks at the goroutine */
 
 struct hb_goroutine {
 	uint64_t g;  /* address of the g struct */

@@ -14,7 +14,7 @@
 
 #include <string.h>
 
-enum { MAX_SPANS = 1u << 28, MAX_GOROUTINES = 1u << 26 };
+enum { MAX_SPANS = 1u << 28 };
 
 /* --- Modules ---------------------------------------------------------------------------------------------------------
  */
@@ -345,7 +345,7 @@ struct hb_error *capture_go_stacks(struct capture *capture)
 	const uint8_t *header = capture_want(capture, capture->go.allgs, 16);
 	uint64_t len = header ? hb_load_u64(header + 8) : 0;
 	uint64_t data = header ? hb_load_u64(header) : 0;
-	if (len > MAX_GOROUTINES)
+	if (len > HB_MOST_GOROUTINES)
 		return hb_error_create(HB_ERR_CORRUPT, "the list of goroutines says it has %llu entries",
 		                       (unsigned long long)len);
 	for (uint64_t i = 0; i < len; i++) {
@@ -360,8 +360,11 @@ struct hb_error *capture_go_stacks(struct capture *capture)
 
 void capture_go_prefault_stacks(struct capture *capture)
 {
-	enum { TYPICAL_STACK = 512 }; /* used bytes of a parked goroutine: one or two frames of its own, gopark below */
+	/* Used bytes of a parked goroutine: one or two frames of its own, gopark below. A stack has 2 kB of the heap at least (runtime/stack.go
+	 * stackMin, 1.18-1.27), so that no more memory is taken than the heap is worth, whatever the list says. */
+	enum { TYPICAL_STACK = 512, SMALLEST_STACK = 2048 };
 	const uint8_t *header = capture_want(capture, capture->go.allgs, 16);
-	uint64_t len = header ? hb_min(hb_load_u64(header + 8), (uint64_t)MAX_GOROUTINES) : 0;
+	uint64_t room = ((uint64_t)capture->snapshot->arenas.n << 26) / SMALLEST_STACK;
+	uint64_t len = header ? hb_min(hb_load_u64(header + 8), room) : 0;
 	capture_reserve_pieces(capture, len * TYPICAL_STACK);
 }
