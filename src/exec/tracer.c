@@ -30,11 +30,9 @@
 /* How long the threads of one process may take to get to their ends: one in an uninterruptible wait must not keep the others. */
 static const uint64_t MAX_WAIT_NS = 500000000;
 
-enum how {             /* it ends */
-	   BY_ANOTHER, /* another thread said so, by exit_group or by execve */
-	   BY_ITSELF,  /* it called exit_group, or exit as the last one */
-	   BY_A_SIGNAL,
-};
+/* A thread ends: because another one of its process said so, by exit_group or by execve; because it called exit_group itself, or
+ * exit as the last one; or by a signal. */
+enum how { BY_ANOTHER, BY_ITSELF, BY_A_SIGNAL };
 
 /* --- What /proc says ------------------------------------------------------------------------------------------------ */
 
