@@ -19,10 +19,25 @@ struct hb_error *hb_growth_wait(const struct hb_target *target, uint64_t until_n
 	return NULL;
 }
 
+/* On a busy machine, or with a thread in an uninterruptible wait, the target may not be stopped in time: a little later it may.
+ * A look that fails leaves nothing behind. */
+static struct hb_error *look_when_possible(struct hb_growth *growth, struct hb_target *target)
+{
+	enum { TRIES = 5, FIRST_REST_NS = 200000000 };
+	for (unsigned try = 0;; try++) {
+		struct hb_error *err = hb_growth_look(growth, target);
+		if (!err || err->code != HB_ERR_ATTACH || try + 1 == TRIES)
+			return err;
+		hb_verbose("look %zu is put off: %s", growth->looks.len + 1, err->message);
+		hb_error_destroy(err);
+		TRY(hb_growth_wait(target, hb_now_ns() + ((uint64_t)FIRST_REST_NS << try)));
+	}
+}
+
 static struct hb_error *look_once(struct hb_growth *growth, struct hb_target *target)
 {
 	const struct hb_options *options = &growth->analysis->options;
-	TRY(hb_growth_look(growth, target));
+	TRY(look_when_possible(growth, target));
 	hb_growth_judge(growth);
 	TRY(hb_growth_merge(growth));
 	hb_growth_thin(growth);

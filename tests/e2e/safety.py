@@ -171,6 +171,12 @@ def unstoppable_thread():
     done = heldby(target.pid)
     check("a thread that cannot be stopped for a second", done.returncode == 0, f"{done.returncode}: {done.stderr}")
     check("a thread that cannot be stopped for a second: the target lives", not (what := target.lives()), what)
+    report = Process(HELDBY, "report", target.pid, "--wait", "4s", "-v")
+    report.wait_for("look 1:")
+    waits(6) # far beyond the second look
+    code, text = report.popen.wait(timeout=60), report.text()
+    check("a thread that cannot be stopped at a look: it is put off", code == 0 and "look 2 is put off" in text and "look 3:" in text, f"{code}: {text}")
+    check("a thread that cannot be stopped at a look: the target lives", not (what := target.lives()), what)
     waits(600)
     done = heldby(target.pid)
     check("a thread that cannot be stopped", done.returncode == 3 and "did not stop in time" in done.stderr,
