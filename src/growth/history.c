@@ -1,12 +1,13 @@
 #include "growth/history.h"
 #include "leak/growth.h"
+#include "leak/parked.h"
 
 #include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-enum { SCHEMA_VERSION = 1, LARGEST = 100, MOST = 2000, BUSY_MS = 5000 };
+enum { SCHEMA_VERSION = 1, LARGEST = 100, MOST = 2000, LEAST_WAITING = 10, MOST_PILES = 500, BUSY_MS = 5000 };
 
 struct hb_history {
 	sqlite3 *db;
@@ -14,8 +15,9 @@ struct hb_history {
 	const struct hb_analysis *analysis;
 	int64_t process;
 	int64_t *containers; /* ids by population, 0: not there yet */
-	size_t ncontainers;
 	size_t written;
+	int64_t *piles; /* the same of places where goroutines wait */
+	size_t piles_written;
 };
 
 static const char schema[] =
@@ -33,6 +35,13 @@ static const char schema[] =
         "CREATE TABLE IF NOT EXISTS verdict(look INTEGER NOT NULL REFERENCES look(id), container INTEGER NOT NULL "
         "REFERENCES "
         "container(id), verdict TEXT NOT NULL, per_s REAL NOT NULL, PRIMARY KEY(look, container)) WITHOUT ROWID;"
+        "CREATE TABLE IF NOT EXISTS pile(id INTEGER PRIMARY KEY, process INTEGER NOT NULL REFERENCES process(id), "
+        "reason TEXT "
+        "NOT NULL, blocked TEXT NOT NULL, created TEXT NOT NULL, holder TEXT NOT NULL);"
+        "CREATE TABLE IF NOT EXISTS waiting(look INTEGER NOT NULL REFERENCES look(id), pile INTEGER NOT NULL "
+        "REFERENCES "
+        "pile(id), count INTEGER NOT NULL, PRIMARY KEY(look, pile)) WITHOUT ROWID;"
+        "CREATE INDEX IF NOT EXISTS waiting_of_pile ON waiting(pile, look);"
         "CREATE INDEX IF NOT EXISTS look_of_process ON look(process, at_s);"
         "CREATE INDEX IF NOT EXISTS count_of_container ON count(container, look);";
 
@@ -166,6 +175,7 @@ void hb_history_close(struct hb_history *history)
 		return;
 	sqlite3_close(history->db);
 	free(history->containers);
+	free(history->piles);
 	free(history->path);
 	free(history);
 }
@@ -237,6 +247,51 @@ static struct hb_error *add_counts(struct hb_history *history, const struct hb_g
 	return NULL;
 }
 
+/* --- Goroutines ----------------------------------------------------------------------------------------------------- */
+
+static struct hb_error *add_pile(struct hb_history *history, const struct hb_pile *pile, int64_t *ret)
+{
+	const struct hb_analysis *analysis = history->analysis;
+	const struct hb_parked *wait = &analysis->parked.list.data[pile->parked];
+	hb_cleanup(finalize) struct statement statement = {0};
+	hb_cleanup(hb_finding_deinit) struct hb_finding place = {0};
+	TRY(hb_parked_holder(analysis, wait, &place));
+	TRY(hb_parked_describe(analysis, wait, 1, &place));
+	TRY(prepare(history, "INSERT INTO pile(process, reason, blocked, created, holder) VALUES(?, ?, ?, ?, ?)",
+	            &statement));
+	bind_int(&statement, (uint64_t)history->process);
+	bind_text(&statement, analysis->goroutines.list[wait->goroutine].wait_reason);
+	bind_text(&statement, place.blocked_at.len ? place.blocked_at.data[0] : "");
+	bind_text(&statement, place.created_at.len ? place.created_at.data[0] : "");
+	bind_text(&statement, place.holder);
+	return insert(history, &statement, ret);
+}
+
+static struct hb_error *add_waiting(struct hb_history *history, const struct hb_growth *growth, int64_t look)
+{
+	hb_cleanup(finalize) struct statement statement = {0};
+	TRY(prepare(history, "INSERT INTO waiting(look, pile, count) VALUES(?, ?, ?)", &statement));
+	for (size_t i = 0; i < growth->piles.len; i++) {
+		const struct hb_pile *pile = &growth->piles.data[i];
+		const struct hb_counted *last = &pile->looks.data[pile->looks.len - 1];
+		if (!last->known)
+			continue;
+		if (!history->piles[i]) {
+			if (last->count < LEAST_WAITING || history->piles_written == MOST_PILES)
+				continue;
+			history->piles_written++;
+			TRY(add_pile(history, pile, &history->piles[i]));
+		}
+		bind_int(&statement, (uint64_t)look);
+		bind_int(&statement, (uint64_t)history->piles[i]);
+		bind_int(&statement, last->count);
+		TRY(insert(history, &statement, NULL));
+	}
+	return NULL;
+}
+
+/* --- All together --------------------------------------------------------------------------------------------------- */
+
 static struct hb_error *add_look(struct hb_history *history, const struct hb_growth *growth)
 {
 	const struct hb_look *last = &growth->looks.data[growth->looks.len - 1];
@@ -248,18 +303,19 @@ static struct hb_error *add_look(struct hb_history *history, const struct hb_gro
 	bind_real(&statement, (double)last->uptime_ns / 1e9);
 	bind_real(&statement, (double)last->pause_ns / 1e6);
 	TRY(insert(history, &statement, &look));
-	return add_counts(history, growth, look);
+	TRY(add_counts(history, growth, look));
+	return add_waiting(history, growth, look);
 }
 
 /* A look is there as a whole or not at all. */
 struct hb_error *hb_history_add(struct hb_history *history, const struct hb_growth *growth)
 {
-	if (!history->containers) {
-		history->ncontainers = growth->populations.len;
-		history->containers = calloc(hb_max(history->ncontainers, (size_t)1), sizeof(*history->containers));
-		if (!history->containers)
-			return hb_error_nomem();
-	}
+	if (!history->containers)
+		history->containers = calloc(hb_max(growth->populations.len, (size_t)1), sizeof(*history->containers));
+	if (!history->piles)
+		history->piles = calloc(hb_max(growth->piles.len, (size_t)1), sizeof(*history->piles));
+	if (!history->containers || !history->piles)
+		return hb_error_nomem();
 	TRY(execute(history, "BEGIN IMMEDIATE"));
 	struct hb_error *err = add_look(history, growth);
 	if (!err)

@@ -252,6 +252,22 @@ def history():
     victim.stop()
 
 
+def history_of_goroutines():
+    victim = start(VERSIONS[-1], "hub-leak")
+    time.sleep(5)
+    file = WORK / "goroutines.sqlite"
+    before = int(victim.ask("count")[0])
+    done = heldby("watch", victim.pid, "--every", "2s", "--for", "4s", "--history", file, "--format", "json", "--max-pause", "2s")
+    after = int(victim.ask("count")[0])
+    with sqlite3.connect(file) as db:
+        rows = db.execute("SELECT p.reason, p.blocked, p.created, w.count FROM waiting w JOIN pile p ON p.id = w.pile ORDER BY w.look").fetchall()
+    counts = [row[3] for row in rows]
+    check("watch: the history has the goroutines that pile up", done.returncode == 0 and len(rows) == 3 and len(set(row[:3] for row in rows)) == 1 and
+          rows[0][0] == "chan receive" and "main." in rows[0][1] and "main." in rows[0][2], (rows, done.stderr))
+    check("watch: as many as the program says", counts == sorted(counts) and counts and before <= counts[0] < counts[-1] <= after, (before, counts, after))
+    victim.stop()
+
+
 def two_moments():
     victim = start(VERSIONS[-1], "map-leak")
     cores, counts = [WORK / "old.core", WORK / "new.core"], []
@@ -320,5 +336,5 @@ def wrong_use():
 if __name__ == "__main__":
     if sys.argv[1:]:
         run(every_program)
-    run(wrong_use, keys_of_nested_maps, history, two_moments, the_target_ends, the_target_becomes_another_program, heldby_is_interrupted,
+    run(wrong_use, keys_of_nested_maps, history, history_of_goroutines, two_moments, the_target_ends, the_target_becomes_another_program, heldby_is_interrupted,
         every_program)
