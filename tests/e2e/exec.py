@@ -48,6 +48,11 @@ def until_ready(process):
         pass
 
 
+def mark(name):
+    """An argument that a command of this run has, and no other one on the machine."""
+    return f"mark-{os.getpid()}-{name}"
+
+
 def watchers(mark):
     """The processes of heldby that look after the command which has that argument: {pid: name}."""
     found = {}
@@ -123,13 +128,13 @@ def signals_end_it():
     process.stdout.readline()
     process.terminate()
     check("a signal that it handles reaches it", finished(process)[0] == 7)
-    process = watched(NEWEST, "linger", "mark-kill")
+    process = watched(NEWEST, "linger", mark("kill"))
     until_ready(process)
     process.kill()
     code, _, err = finished(process)
     check("SIGKILL: it ends, and that it was not examined is said", code == -9 and "could not be examined" in err or
           "before it could be examined" in err, f"{code}: {err}")
-    check("SIGKILL: nobody stays", all_end("mark-kill"), watchers("mark-kill"))
+    check("SIGKILL: nobody stays", all_end(mark("kill")), watchers(mark("kill")))
 
 
 # ---- what it inherits ----
@@ -220,7 +225,7 @@ def children():
 
 
 def a_daemon():
-    process = watched(NEWEST, "daemon", "mark-daemon", stdin=subprocess.PIPE, options=("-q",))
+    process = watched(NEWEST, "daemon", mark("daemon"), stdin=subprocess.PIPE, options=("-q",))
     until_ready(process)
     process.wait(timeout=60)
     check("a daemon's parent ends", process.returncode == 0, process.returncode)
@@ -228,7 +233,7 @@ def a_daemon():
     process.stdin.close()
     out = process.stdout.read()
     check("the child goes on and ends, which closes its output", out == "outlived\n", out)
-    check("then nobody of heldby's stays", all_end("mark-daemon"), watchers("mark-daemon"))
+    check("then nobody of heldby's stays", all_end(mark("daemon")), watchers(mark("daemon")))
 
 
 def another_user():
@@ -248,7 +253,7 @@ def before_its_end():
     check("--at: it is examined while it runs", at.exists() and process.poll() is None and goroutines(at.read_text()) == LEFT)
     process.kill()
     finished(process)
-    process = watched(NEWEST, "linger", "mark-signal", options=("-v", "--signal", "USR1"))
+    process = watched(NEWEST, "linger", mark("signal"), options=("-v", "--signal", "USR1"))
     text = ""
     while "ready" not in text.splitlines():
         text += process.stderr.readline()
@@ -303,22 +308,22 @@ def a_front():
         code, _, err = finished(process)
         check(f"{number.name} at its parent: ends as it would, and is examined", code == (2 if number == signal.SIGQUIT else -number) and
               f"{LEFT} goroutines can never run again" in err, f"{code}: {err}")
-    process = watched(NEWEST, "handle", "mark-stop", options=gate)
+    process = watched(NEWEST, "handle", mark("stop"), options=gate)
     process.stdout.readline()
     process.send_signal(signal.SIGTSTP)
     _, status = os.waitpid(process.pid, os.WUNTRACED)
-    check("SIGTSTP at its parent: it stops, and the parent, too", os.WIFSTOPPED(status) and states("mark-stop") in ({"T"}, {"t"}), states("mark-stop"))
+    check("SIGTSTP at its parent: it stops, and the parent, too", os.WIFSTOPPED(status) and states(mark("stop")) in ({"T"}, {"t"}), states(mark("stop")))
     process.send_signal(signal.SIGCONT)
     process.terminate()
     check("SIGCONT: both go on", finished(process)[0] == 7)
-    process = watched(NEWEST, "linger", "mark-front", options=gate)
+    process = watched(NEWEST, "linger", mark("front"), options=gate)
     until_ready(process)
     process.kill()
-    check("SIGKILL at its parent: it ends, too, and nobody of heldby's stays", finished(process)[0] == -9 and all_end("mark-front") and
-          not states("mark-front"), states("mark-front"))
-    process = watched(NEWEST, "handle", "mark-alone", options=gate)
+    check("SIGKILL at its parent: it ends, too, and nobody of heldby's stays", finished(process)[0] == -9 and all_end(mark("front")) and
+          not states(mark("front")), states(mark("front")))
+    process = watched(NEWEST, "handle", mark("alone"), options=gate)
     process.stdout.readline()
-    for pid in watchers("mark-alone").keys() - {process.pid}:
+    for pid in watchers(mark("alone")).keys() - {process.pid}:
         os.kill(pid, signal.SIGKILL)
     process.terminate()
     code, _, err = finished(process)
@@ -406,12 +411,12 @@ def go_test_exec():
 
 def killed_once(number):
     """Kills one process of heldby's at some moment of the command's life or end: how it ended, or what went wrong."""
-    mark = f"mark-killed-{number}"
+    its_mark = mark(f"killed-{number}")
     status = number % 100 + 1
-    process = watched(NEWEST, "exit", str(status), mark, options=("-q",), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = watched(NEWEST, "exit", str(status), its_mark, options=("-q",), stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     time.sleep(random.random() * 0.15) # any moment is to do
     killed = False
-    others = [pid for pid in watchers(mark) if pid != process.pid]
+    others = [pid for pid in watchers(its_mark) if pid != process.pid]
     if others:
         try:
             os.kill(random.choice(others), signal.SIGKILL)
@@ -434,7 +439,7 @@ def heldby_is_killed():
     killed = sum(killed for killed, _ in results)
     check(f"the command ends with its own status, whenever heldby is killed ({killed} of {len(results)} times in its life)",
           not wrong and killed >= 20, wrong or killed)
-    check("nobody of heldby's stays", all(all_end(f"mark-killed-{number}") for number in range(200)))
+    check("nobody of heldby's stays", all(all_end(mark(f"killed-{number}")) for number in range(200)))
 
 
 if __name__ == "__main__":
