@@ -186,7 +186,7 @@ all_are_held() { # FILE KIND...
 }
 
 juggling() {
-	local i bad=0 pid
+	local bad=0 pid
 	start juggling env GODEBUG=clobberfree=1 ./liveness juggle
 	pid=$(pid_of juggling)
 	wait_for_line juggling '^ready' 60 && grep '^thing ' juggling.out >things || return 1
