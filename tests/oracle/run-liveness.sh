@@ -40,7 +40,6 @@ look() { # FILE [TARGET] [COMMAND]
 
 # begin: leaves the victim at rest, looked at. In five attempts some goroutine must have been left alone that is not to start.
 begin() {
-	local i
 	for _ in {1..5}; do
 		start liveness env GODEBUG=clobberfree=1 ./liveness
 		wait_for_line liveness '^ready' 60 && grep '^thing ' liveness.out >things && look rest && ask started || return 1
