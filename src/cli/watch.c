@@ -79,6 +79,30 @@ static struct hb_error *say_piled(const struct hb_growth *growth, const struct h
 	return NULL;
 }
 
+/* What is known of the process as a whole, and the end of the line. */
+static void say_process(const struct hb_look *look)
+{
+	char text[32];
+	const char *between = "; ";
+	if (look->rss) {
+		hb_format_bytes(look->rss, text, sizeof(text));
+		fprintf(stderr, "%s%s resident", between, text);
+		between = ", ";
+	}
+	const struct {
+		uint64_t n;
+		const char *what;
+	} counts[] = {{look->goroutines, "goroutines"}, {look->fds, "open files"}, {look->threads, "threads"}};
+	for (size_t i = 0; i < hb_countof(counts); i++) {
+		if (!counts[i].n)
+			continue;
+		hb_format_count(counts[i].n, text, sizeof(text));
+		fprintf(stderr, "%s%s %s", between, text, counts[i].what);
+		between = ", ";
+	}
+	fputc('\n', stderr);
+}
+
 static struct hb_error *say_look(struct watch *watch, const struct hb_growth *growth)
 {
 	const struct hb_look *first = &growth->looks.data[0], *last = &growth->looks.data[growth->looks.len - 1];
@@ -86,8 +110,9 @@ static struct hb_error *say_look(struct watch *watch, const struct hb_growth *gr
 	hb_format_duration((last->at_ns - first->at_ns) / 1000000000, age, sizeof(age));
 	hb_format_pause(last->pause_ns, pause, sizeof(pause));
 	hb_progress_done();
-	fprintf(stderr, "heldby: look %u after %s: paused %s, %zu containers counted\n", watch->looks, age, pause,
+	fprintf(stderr, "heldby: look %u after %s: paused %s, %zu containers counted", watch->looks, age, pause,
 	        growth->populations.len);
+	say_process(last);
 	for (size_t i = 0; i < growth->populations.len; i++) {
 		const struct hb_population *population = &growth->populations.data[i];
 		if (population->judgement.verdict == HB_GROWTH_LIKELY && !population->merged)

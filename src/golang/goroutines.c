@@ -35,10 +35,10 @@ const char *hb_g_status_name(enum hb_g_status status)
 
 /* runtime/traceback.go isSystemGoroutine as runtime.NumGoroutine applies it: when a goroutine is created. (Later on the
  * runtime shows those that run finalizers and cleanups, and still does not count them.) 1.18-1.27. */
-static bool is_system(const struct hb_go *go, uint64_t startpc)
+bool hb_goroutine_is_system(const struct hb_go *go, uint64_t startpc)
 {
 	struct hb_go_func func;
-	if (!hb_go_func_at(go, startpc, &func) || strncmp(func.name, "runtime.", 8) != 0)
+	if (!startpc || !hb_go_func_at(go, startpc, &func) || strncmp(func.name, "runtime.", 8) != 0)
 		return false;
 	return strcmp(func.name, "runtime.main") != 0 && strcmp(func.name, "runtime.corostart") != 0 &&
 	       strcmp(func.name, "runtime.handleAsyncEvent") != 0;
@@ -90,7 +90,7 @@ static void read_g(const struct hb_go_layout *layout, uint64_t address, const ui
 	}
 }
 
-static bool is_live(enum hb_g_status status)
+bool hb_g_is_live(enum hb_g_status status)
 {
 	switch (status) {
 	case HB_G_RUNNABLE:
@@ -237,14 +237,14 @@ static struct hb_error *read_list(const struct hb_go *go, struct hb_goroutines *
 			continue;
 		}
 		read_g(go->layout, address, g, goroutine);
-		if (!is_live(goroutine->status)) {
+		if (!hb_g_is_live(goroutine->status)) {
 			ret->dead_gs[ret->ndead++] = address;
 			continue;
 		}
 		/* Most goroutines were started by the same few functions. */
 		if (goroutine->startpc != startpc)
-			system = is_system(go, startpc = goroutine->startpc);
-		goroutine->system = startpc && system;
+			system = hb_goroutine_is_system(go, startpc = goroutine->startpc);
+		goroutine->system = system;
 		ret->n++;
 	}
 	if (lost)

@@ -50,3 +50,6 @@ struct hb_goroutines {
 struct hb_error *hb_goroutines_read(const struct hb_go *go, struct hb_goroutines *ret) HB_MUST_CHECK;
 void hb_goroutines_deinit(struct hb_goroutines *goroutines);
 const char *hb_g_status_name(enum hb_g_status status); /* "running", "waiting" … */
+bool hb_g_is_live(enum hb_g_status status);
+/* By its first function: one of the runtime's own, which NumGoroutine does not count. */
+bool hb_goroutine_is_system(const struct hb_go *go, uint64_t startpc);

@@ -122,6 +122,9 @@ struct hb_look {
 	uint64_t uptime_ns; /* since the process started, 0 unknown */
 	uint64_t pause_ns;
 	uint64_t bytes; /* read while it was stopped */
+	/* Of the whole process; 0 unknown. */
+	uint64_t rss, threads, fds;
+	uint64_t goroutines; /* as runtime.NumGoroutine counts them */
 };
 
 struct hb_growth {

@@ -24,8 +24,8 @@ static const char schema[] =
         "CREATE TABLE IF NOT EXISTS process(id INTEGER PRIMARY KEY, pid INTEGER NOT NULL, name TEXT NOT NULL, exe TEXT "
         "NOT NULL, build_id TEXT NOT NULL, go_version TEXT NOT NULL, seen_s REAL NOT NULL);"
         "CREATE TABLE IF NOT EXISTS look(id INTEGER PRIMARY KEY, process INTEGER NOT NULL REFERENCES process(id), at_s "
-        "REAL "
-        "NOT NULL, uptime_s REAL, pause_ms REAL NOT NULL);"
+        "REAL NOT NULL, uptime_s REAL, pause_ms REAL NOT NULL, rss_bytes INTEGER, threads INTEGER, fds INTEGER, "
+        "goroutines INTEGER);"
         "CREATE TABLE IF NOT EXISTS container(id INTEGER PRIMARY KEY, process INTEGER NOT NULL REFERENCES process(id), "
         "kind "
         "TEXT NOT NULL, holder TEXT NOT NULL, path TEXT NOT NULL, type TEXT NOT NULL, address TEXT NOT NULL);"
@@ -78,6 +78,15 @@ static void bind_text(struct statement *statement, const char *text)
 static void bind_int(struct statement *statement, uint64_t value)
 {
 	sqlite3_bind_int64(statement->handle, statement->next++, (int64_t)hb_min(value, (uint64_t)INT64_MAX));
+}
+
+/* 0: null. */
+static void bind_known(struct statement *statement, uint64_t value)
+{
+	if (value)
+		bind_int(statement, value);
+	else
+		statement->next++;
 }
 
 static void bind_real(struct statement *statement, double value)
@@ -138,6 +147,30 @@ static struct hb_error *add_process(struct hb_history *history)
 	return insert(history, &statement, &history->process);
 }
 
+static bool has_column(struct hb_history *history, const char *name)
+{
+	char sql[128];
+	snprintf(sql, sizeof(sql), "SELECT %s FROM look LIMIT 0", name);
+	return sqlite3_exec(history->db, sql, NULL, NULL, NULL) == SQLITE_OK;
+}
+
+/* A file that an earlier heldby made may lack columns. Another one may add them at the same time. */
+static struct hb_error *add_missing_columns(struct hb_history *history)
+{
+	static const char *const columns[] = {"rss_bytes", "threads", "fds", "goroutines"};
+	for (size_t i = 0; i < hb_countof(columns); i++) {
+		char sql[128];
+		if (has_column(history, columns[i]))
+			continue;
+		snprintf(sql, sizeof(sql), "ALTER TABLE look ADD COLUMN %s INTEGER", columns[i]);
+		struct hb_error *err = execute(history, sql);
+		if (err && !has_column(history, columns[i]))
+			return err;
+		hb_error_destroy(err);
+	}
+	return NULL;
+}
+
 static struct hb_error *open_file(struct hb_history *history)
 {
 	int version;
@@ -150,6 +183,7 @@ static struct hb_error *open_file(struct hb_history *history)
 		                       "the history '%s' is of a newer heldby (schema %d): give another file",
 		                       history->path, version);
 	TRY(execute(history, schema));
+	TRY(add_missing_columns(history));
 	TRY(execute(history, "PRAGMA user_version = 1"));
 	return add_process(history);
 }
@@ -233,8 +267,7 @@ static struct hb_error *add_counts(struct hb_history *history, const struct hb_g
 		bind_int(&count, (uint64_t)look);
 		bind_int(&count, (uint64_t)history->containers[i]);
 		bind_int(&count, last->count);
-		if (last->capacity)
-			bind_int(&count, last->capacity);
+		bind_known(&count, last->capacity);
 		TRY(insert(history, &count, NULL));
 		if (population->judgement.verdict == HB_GROWTH_NONE || population->merged)
 			continue;
@@ -297,11 +330,18 @@ static struct hb_error *add_look(struct hb_history *history, const struct hb_gro
 	const struct hb_look *last = &growth->looks.data[growth->looks.len - 1];
 	hb_cleanup(finalize) struct statement statement = {0};
 	int64_t look;
-	TRY(prepare(history, "INSERT INTO look(process, at_s, uptime_s, pause_ms) VALUES(?, ?, ?, ?)", &statement));
+	TRY(prepare(history,
+	            "INSERT INTO look(process, at_s, uptime_s, pause_ms, rss_bytes, threads, fds, goroutines) "
+	            "VALUES(?, ?, ?, ?, ?, ?, ?, ?)",
+	            &statement));
 	bind_int(&statement, (uint64_t)history->process);
 	bind_real(&statement, wall_clock());
 	bind_real(&statement, (double)last->uptime_ns / 1e9);
 	bind_real(&statement, (double)last->pause_ns / 1e6);
+	bind_known(&statement, last->rss);
+	bind_known(&statement, last->threads);
+	bind_known(&statement, last->fds);
+	bind_known(&statement, last->goroutines);
 	TRY(insert(history, &statement, &look));
 	TRY(add_counts(history, growth, look));
 	return add_waiting(history, growth, look);

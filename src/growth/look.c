@@ -12,7 +12,9 @@
 #include "growth/look.h"
 #include "base/progress.h"
 #include "growth/populations.h"
+#include "target/fds.h"
 #include "target/proc_stat.h"
+#include "target/proc_status.h"
 
 enum { MAX_SAMPLED = 512, MAX_PAGES = 256 /* of one sample */, TRIES = 3, MAX_WALKED = 500000 /* nodes */ };
 static const uint64_t STOP_WAIT_NS = 100000000;
@@ -261,6 +263,16 @@ static void look_deinit(struct look *look)
 	hb_peek_deinit(&look->peek);
 }
 
+static void look_at_process(int pid, struct hb_look *ret)
+{
+	struct hb_proc_status status;
+	ret->fds = hb_fds_count(pid);
+	if (!hb_proc_status(pid, &status))
+		return;
+	ret->rss = status.rss;
+	ret->threads = (uint64_t)hb_max(status.threads, 0);
+}
+
 static struct hb_error *run(struct look *look, struct hb_target *target)
 {
 	TRY(hb_peek_init(&look->peek, target));
@@ -269,11 +281,12 @@ static struct hb_error *run(struct look *look, struct hb_target *target)
 	if (!look->counted || !look->piled)
 		return hb_error_nomem();
 	look->said = (struct hb_look){.at_ns = hb_now_ns(), .uptime_ns = hb_process_age_ns(target->pid)};
+	look_at_process(target->pid, &look->said);
 	TRY(count_all(look));
 	TRY(choose(look));
 	TRY(sample_all(look));
 	TRY(walk_all(look));
-	TRY(hb_piles_look(look->growth, target, look->piled));
+	TRY(hb_piles_look(look->growth, target, look->piled, &look->said.goroutines));
 	return keep(look);
 }
 

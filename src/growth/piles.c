@@ -71,6 +71,9 @@ struct look {
 	size_t n;
 	uint8_t *records; /* as many as are read at once */
 	struct ids *ids;  /* by pile */
+	uint64_t alive;   /* goroutines, without the runtime's own */
+	uint64_t startpc; /* of the last one; whether it was one of the runtime's */
+	bool system;
 };
 
 /* What is needed of a g is in front of this. */
@@ -84,6 +87,7 @@ static uint32_t bytes_needed(const struct hb_go_layout *layout)
 	        layout->g.waitreason + 1,
 	        layout->g.tracking_seq + 1,
 	        layout->g.gopc + 8,
+	        layout->g.startpc + 8,
 	};
 	uint32_t most = 0;
 	for (size_t i = 0; i < hb_countof(ends); i++)
@@ -130,10 +134,21 @@ static struct hb_error *read_addresses(struct look *look)
 	return NULL;
 }
 
+/* Most goroutines were started by the same few functions. */
+static void count_alive(struct look *look, uint64_t startpc)
+{
+	if (startpc != look->startpc)
+		look->system = hb_goroutine_is_system(look->growth->analysis->go, startpc);
+	look->startpc = startpc;
+	look->alive += !look->system;
+}
+
 static struct hb_error *count(struct look *look, const uint8_t *g)
 {
 	const struct hb_go_layout *layout = look->growth->analysis->go->layout;
 	uint32_t status = hb_load_u32(g + layout->g.atomicstatus) & ~(uint32_t)HB_G_SCAN;
+	if (hb_g_is_live(status))
+		count_alive(look, hb_load_u64(g + layout->g.startpc));
 	const struct hb_pile_place place = {
 	        .gopc = hb_load_u64(g + layout->g.gopc),
 	        .depth = hb_load_u64(g + layout->g.stack + layout->stack.hi) -
@@ -180,7 +195,7 @@ static void settle(struct look *look, struct hb_counted *ret)
 static struct hb_error *run(struct look *look, struct hb_counted *ret)
 {
 	look->records = malloc((size_t)BATCH * bytes_needed(look->growth->analysis->go->layout));
-	look->ids = calloc(look->growth->piles.len, sizeof(*look->ids));
+	look->ids = calloc(look->growth->piles.len + 1, sizeof(*look->ids));
 	if (!look->records || !look->ids)
 		return hb_error_nomem();
 	TRY(read_addresses(look));
@@ -189,12 +204,12 @@ static struct hb_error *run(struct look *look, struct hb_counted *ret)
 	return NULL;
 }
 
-struct hb_error *hb_piles_look(struct hb_growth *growth, struct hb_target *target, struct hb_counted *ret)
+struct hb_error *hb_piles_look(struct hb_growth *growth, struct hb_target *target, struct hb_counted *ret,
+                               uint64_t *alive)
 {
 	struct look look = {.growth = growth, .target = target};
-	if (!growth->piles.len)
-		return NULL;
 	struct hb_error *err = run(&look, ret);
+	*alive = err ? 0 : look.alive * growth->pile_stride;
 	for (size_t i = 0; look.ids && i < growth->piles.len; i++)
 		hb_vec_deinit(&look.ids[i].list);
 	free(look.ids);

@@ -107,6 +107,20 @@ static uint64_t read_limit(int pid)
 	return limit;
 }
 
+size_t hb_fds_count(int pid)
+{
+	char path[64];
+	size_t n = 0;
+	int number;
+	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
+	DIR *folder = opendir(path);
+	for (struct dirent *entry; folder && (entry = readdir(folder));)
+		n += parse_number(entry->d_name, &number);
+	if (folder)
+		closedir(folder);
+	return n;
+}
+
 struct hb_error *hb_fds_list(int pid, struct hb_fds *ret)
 {
 	char path[64];

@@ -63,6 +63,8 @@ struct hb_fds {
 
 /* Lists what is open: number, kind, file. Leaves ret->known false when the kernel does not say. */
 struct hb_error *hb_fds_list(int pid, struct hb_fds *ret) HB_MUST_CHECK;
+/* How many are open; 0 when the kernel does not say. */
+size_t hb_fds_count(int pid);
 /* Drops what was not open, or another file, in an earlier list. */
 void hb_fds_keep(struct hb_fds *fds, const struct hb_fds *before);
 /* Adds what the tables of sockets say. */

@@ -260,11 +260,27 @@ def history_of_goroutines():
     done = heldby("watch", victim.pid, "--every", "2s", "--for", "4s", "--history", file, "--format", "json", "--max-pause", "2s")
     after = int(victim.ask("count")[0])
     with sqlite3.connect(file) as db:
+        looks = db.execute("SELECT rss_bytes, threads, fds, goroutines FROM look").fetchall()
         rows = db.execute("SELECT p.reason, p.blocked, p.created, w.count FROM waiting w JOIN pile p ON p.id = w.pile ORDER BY w.look").fetchall()
     counts = [row[3] for row in rows]
     check("watch: the history has the goroutines that pile up", done.returncode == 0 and len(rows) == 3 and len(set(row[:3] for row in rows)) == 1 and
           rows[0][0] == "chan receive" and "main." in rows[0][1] and "main." in rows[0][2], (rows, done.stderr))
+    # main, the goroutine that serves requests, and the one that makes the program grow are there besides.
+    check("watch: every look has the whole process", len(looks) == 3 and
+          all(1 < threads <= len(os.listdir(f"/proc/{victim.pid}/task")) and fds == len(os.listdir(f"/proc/{victim.pid}/fd")) and
+              1 << 20 < rss < 1 << 30 and 0 <= alive - count <= 5 for (rss, threads, fds, alive), count in zip(looks, counts)), (looks, counts))
+    check("watch: and says so", len(re.findall(r"; [\d.]+ MB resident, \d+ goroutines, \d+ open files, \d+ threads\n", done.stderr)) == 3, done.stderr)
     check("watch: as many as the program says", counts == sorted(counts) and counts and before <= counts[0] < counts[-1] <= after, (before, counts, after))
+    # A file of an earlier heldby, whose looks have fewer columns.
+    old = WORK / "old.sqlite"
+    with sqlite3.connect(old) as db:
+        db.execute("CREATE TABLE look(id INTEGER PRIMARY KEY, process INTEGER NOT NULL, at_s REAL NOT NULL, uptime_s REAL, pause_ms REAL NOT NULL)")
+        db.execute("INSERT INTO look VALUES(7, 1, 1.0, 1.0, 1.0)")
+        db.execute("PRAGMA user_version = 1")
+    done = heldby("watch", victim.pid, "--every", "1s", "--for", "2s", "--history", old, "-q", "--max-pause", "2s")
+    with sqlite3.connect(old) as db:
+        known = db.execute("SELECT goroutines IS NOT NULL FROM look ORDER BY id").fetchall()
+    check("watch: a file of an earlier heldby is gone on with", done.returncode == 0 and known == [(0,), (1,), (1,), (1,)], (known, done.stderr))
     victim.stop()
 
 
