@@ -93,6 +93,10 @@ static struct hb_error *become(const struct hb_exec *exec, int *status)
 {
 	hb_signals_restore();
 	sigaction(SIGCHLD, &child_signal_before, NULL);
+	if (hb_interrupted()) { /* until now; from now on a signal does what it would to the command */
+		*status = 130;
+		return hb_interrupted_error();
+	}
 	execvp(exec->argv[0], exec->argv);
 	int code = errno;
 	*status = code == ENOENT ? 127 : 126;
@@ -161,12 +165,9 @@ static struct hb_error *run_behind_front(const struct hb_exec *exec, int socket,
 	struct exec_front front;
 	char ready;
 	int instead;
-	TRY(exec_front_fork(&front));
-	if (!front.child) {
-		prctl(PR_SET_PTRACER, supervisor, 0, 0, 0);
-		return exec_front_wait(&front) ? become(exec, status)
-		                               : hb_error_create(HB_ERR_ATTACH, "heldby has ended");
-	}
+	TRY(exec_front_fork(&front, supervisor));
+	if (!front.child)
+		return become(exec, status);
 	const struct exec_order order = {.pid = front.child, .listener = -1};
 	if (!exec_send_order(socket, &order) || !exec_receive(socket, &ready, 1) || ready != EXEC_READY) {
 		exec_front_give_up(&front);

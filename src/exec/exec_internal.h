@@ -6,6 +6,7 @@
 #include "exec/exec.h"
 
 #include <linux/seccomp.h>
+#include <signal.h>
 
 /* --- filter.c --- */
 
@@ -94,12 +95,12 @@ void exec_tracer_resume(struct exec_tracer *tracer);
 
 struct exec_front {
 	pid_t child; /* 0: this is it */
-	int go;      /* between the two: the child becomes the command when it is told to */
+	int command; /* the socket over which it is told */
+	sigset_t signals_before;
 };
-struct hb_error *exec_front_fork(struct exec_front *ret) HB_MUST_CHECK;
-/* In the child: false when it is not to become the command. */
-bool exec_front_wait(struct exec_front *front);
-/* The child is not to. */
+/* Returns in both: in heldby when the child may be traced, in the child when it is to become the command. */
+struct hb_error *exec_front_fork(struct exec_front *ret, pid_t tracer) HB_MUST_CHECK;
+/* It is not to. */
 void exec_front_give_up(struct exec_front *front);
 /* Lets the child become the command, and stands for it towards whoever started heldby: hands signals on, stops and goes on
  * with it, and ends by the signal that ends it. Else its status. */

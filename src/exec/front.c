@@ -3,47 +3,57 @@
 #include "exec/exec_internal.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct hb_error *exec_front_fork(struct exec_front *ret)
+/* The child, until it may become the command. It is to be traced by then: the other end of `front` is told when it may be. */
+static void wait_for_word(int front, pid_t parent, pid_t tracer)
 {
-	int ends[2];
-	pid_t self = getpid();
-	if (pipe2(ends, O_CLOEXEC))
-		return hb_error_create(HB_ERR_IO, "cannot create a pipe: %s", strerror(errno));
-	pid_t child = fork();
-	*ret = (struct exec_front){.child = child, .go = ends[child > 0]};
-	close(ends[child <= 0]);
-	if (child < 0) {
-		close(ret->go);
-		return hb_error_create(HB_ERR_IO, "cannot start a process: %s", strerror(errno));
-	}
-	/* Who kills the one with the number that is known means the command. */
-	if (!child && (prctl(PR_SET_PDEATHSIG, SIGKILL) || getppid() != self))
-		return hb_error_create(HB_ERR_IO, "heldby has ended");
-	return NULL;
+	char byte = 'c';
+	prctl(PR_SET_PTRACER, tracer, 0, 0, 0); /* where Yama lets parents trace only; it survives execve */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);       /* who kills the one with the number that is known means the command */
+	if (getppid() != parent || send(front, &byte, 1, MSG_NOSIGNAL) != 1 || !exec_receive(front, &byte, 1))
+		_exit(3); /* heldby says why */
+	close(front);
 }
 
-bool exec_front_wait(struct exec_front *front)
+struct hb_error *exec_front_fork(struct exec_front *ret, pid_t tracer)
 {
+	int ends[2];
 	char byte;
-	ssize_t got;
-	while ((got = read(front->go, &byte, 1)) < 0 && errno == EINTR)
-		;
-	close(front->go);
-	return got == 1;
+	pid_t self = getpid();
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends))
+		return hb_error_create(HB_ERR_IO, "cannot create a socket: %s", strerror(errno));
+	sigset_t all;
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, &ret->signals_before); /* until they can be handed on */
+	pid_t child = fork();
+	ret->child = child;
+	ret->command = ends[1];
+	if (!child) {
+		close(ends[1]);
+		wait_for_word(ends[0], self, tracer);
+		sigprocmask(SIG_SETMASK, &ret->signals_before, NULL);
+		return NULL;
+	}
+	close(ends[0]);
+	if (child > 0 && exec_receive(ret->command, &byte, 1))
+		return NULL;
+	close(ret->command);
+	sigprocmask(SIG_SETMASK, &ret->signals_before, NULL);
+	return hb_error_create(HB_ERR_IO, "cannot start a process: %s", strerror(errno));
 }
 
 void exec_front_give_up(struct exec_front *front)
 {
-	close(front->go);
+	close(front->command);
 	waitpid(front->child, NULL, 0);
+	sigprocmask(SIG_SETMASK, &front->signals_before, NULL);
 }
 
 /* Of a signal that came from the terminal the command has its own. */
@@ -81,10 +91,9 @@ int exec_front_stand(struct exec_front *front)
 	siginfo_t info;
 	int status = 0;
 	sigfillset(&all);
-	sigprocmask(SIG_BLOCK, &all, NULL);
-	if (write(front->go, "g", 1) != 1)
+	if (send(front->command, "g", 1, MSG_NOSIGNAL) != 1)
 		return 3;
-	close(front->go);
+	close(front->command);
 	while (!follow(front, &status))
 		if (sigwaitinfo(&all, &info) > 0 && info.si_signo != SIGCHLD)
 			hand_on(front, &info);
