@@ -16,7 +16,13 @@
 #include "target/proc_stat.h"
 #include "target/proc_status.h"
 
-enum { MAX_SAMPLED = 512, MAX_PAGES = 256 /* of one sample */, TRIES = 3, MAX_WALKED = 500000 /* nodes */ };
+enum {
+	MAX_SAMPLED = 512,
+	MAX_PAGES = 256 /* of one sample */,
+	TRIES = 3,
+	MAX_WALKED = 500000 /* nodes */,
+	WALKED_AGAIN = 20000
+};
 static const uint64_t STOP_WAIT_NS = 100000000;
 
 struct wanted { /* a population that is to be sampled */
@@ -25,7 +31,7 @@ struct wanted { /* a population that is to be sampled */
 	struct hb_elements elements;
 	struct hb_counted counted;
 	bool done, left_out;
-	unsigned rank;
+	unsigned rank, torn; /* torn: so often it made no sense */
 };
 
 struct look {
@@ -123,9 +129,17 @@ static void sample(struct look *look, struct wanted *wanted)
 	               wanted->counted.sampled && !look->peek.missed;
 }
 
-static bool rehearse(struct look *look)
+/* What is read while it changes may make no sense; the next time it may. What is too large for a stop stays so. */
+static bool is_hopeless(const struct look *look, struct wanted *wanted)
+{
+	return look->peek.missed || ++wanted->torn == TRIES;
+}
+
+/* Whether there is anything to stop for; *again: another rehearsal may find more. */
+static bool rehearse(struct look *look, bool *again)
 {
 	bool any = false;
+	*again = false;
 	hb_peek_reset(&look->peek);
 	for (size_t i = 0; i < look->wanted.len; i++) {
 		struct wanted *wanted = &look->wanted.data[i];
@@ -136,10 +150,10 @@ static bool rehearse(struct look *look)
 			continue;
 		}
 		sample(look, wanted);
-		/* What cannot be sampled while it runs (it makes no sense, it is too large) cannot be either later. */
-		wanted->left_out = !wanted->done;
+		any |= wanted->done;
+		wanted->left_out = !wanted->done && is_hopeless(look, wanted);
+		*again |= !wanted->done && !wanted->left_out;
 		wanted->done = false;
-		any |= !wanted->left_out;
 	}
 	hb_peek_mark(&look->peek, 0);
 	return any;
@@ -174,27 +188,36 @@ static bool is_sampled(const struct look *look, size_t population)
 	return false;
 }
 
-/* Structures that are too large for a stop, while the program runs. */
-static struct hb_error *walk_all(struct look *look)
+/* One that is too large for a stop, while the program runs: more than once if it made no sense, and is not very large. */
+static struct hb_error *walk(struct look *look, size_t index)
 {
-	struct hb_growth *growth = look->growth;
-	const struct hb_types *types = growth->analysis->types;
-	uint64_t nodes = 0;
-	for (size_t i = 0; i < growth->populations.len && nodes < MAX_WALKED; i++) {
-		struct hb_population *population = &growth->populations.data[i];
+	const struct hb_types *types = look->growth->analysis->types;
+	struct hb_population *population = &look->growth->populations.data[index];
+	struct hb_counted *counted = &look->counted[index];
+	struct hb_error *err = NULL;
+	for (unsigned try = 0; try < TRIES && !counted->known && counted->count < WALKED_AGAIN && !err; try++) {
 		struct hb_elements elements = {.size = hb_population_element(types, population)};
-		if (!hb_population_is_walked(population) || is_sampled(look, i))
-			continue;
-		struct hb_error *err = NULL;
 		hb_peek_reset(&look->peek); /* what was read before may have become something else */
-		if (read_population(look, population, &population->place, &elements, &look->counted[i]))
-			err = hb_elements_identify(&look->peek, types, population, &elements, &look->counted[i]);
+		if (read_population(look, population, &population->place, &elements, counted))
+			err = hb_elements_identify(&look->peek, types, population, &elements, counted);
 		else if (elements.nomem)
 			err = hb_error_nomem();
-		nodes += look->counted[i].count;
 		hb_vec_deinit(&elements.bytes);
-		TRY(err);
-		TRY(check_target(look));
+		if (!err)
+			err = check_target(look);
+	}
+	return err;
+}
+
+static struct hb_error *walk_all(struct look *look)
+{
+	const struct hb_growth *growth = look->growth;
+	uint64_t nodes = 0;
+	for (size_t i = 0; i < growth->populations.len && nodes < MAX_WALKED; i++) {
+		if (!hb_population_is_walked(&growth->populations.data[i]) || is_sampled(look, i))
+			continue;
+		TRY(walk(look, i));
+		nodes += look->counted[i].count;
 	}
 	return NULL;
 }
@@ -209,10 +232,15 @@ static uint64_t stop_wait_ns(const struct look *look)
 static struct hb_error *sample_all(struct look *look)
 {
 	uint64_t wait = stop_wait_ns(look);
-	for (unsigned try = 0; try < TRIES && rehearse(look); try++) {
+	bool again = true;
+	for (unsigned try = 0; try < TRIES && again; try++) {
+		bool any = rehearse(look, &again);
 		TRY(check_target(look));
+		if (!any)
+			continue;
+		again = true;
 		TRY(hb_peek_freeze(&look->peek, wait));
-		if (!try)
+		if (!look->said.pause_ns)
 			look->said.at_ns = look->peek.stopped_at_ns;
 		look->said.pause_ns = hb_max(look->said.pause_ns, look->peek.pause_ns);
 		look->said.bytes += look->peek.frozen_bytes;

@@ -151,7 +151,7 @@ def judge(case):
     found = [f for f in said if f["rule"] == rule and re.search(holder, f["holder"])]
     wanted = 2 if case.program in TWO_CONTAINERS else 1
     score(case.program, case.version, True, len(found) == wanted, said)
-    if not check(f"{case.title}: the leak is found", len(found) == wanted, lambda: tell(case.report["findings"]) or case.judgements()):
+    if not check(f"{case.title}: the leak is found", len(found) == wanted, lambda: tell(case.report["findings"]) or case.judgements() or case.done.stderr):
         return
     others = [f for f in said if f not in found]
     if case.program in BESIDES:
