@@ -145,17 +145,27 @@ static struct hb_error *run_without(const struct hb_exec *exec, int code, int *s
 	return become(exec, status);
 }
 
+/* EXEC_READY or EXEC_REFUSED; 0: there is no supervisor any more. */
+static char ask_to_trace(int socket, pid_t pid)
+{
+	const struct exec_order order = {.pid = pid, .listener = -1};
+	char answer;
+	return exec_send_order(socket, &order) && exec_receive(socket, &answer, 1) ? answer : 0;
+}
+
+/* What there is to do when the command is not traced. */
+static struct hb_error *run_untraced(const struct hb_exec *exec, char answer, int code, int *status)
+{
+	if (answer == EXEC_REFUSED)
+		return run_without(exec, code, status);
+	return hb_error_create(HB_ERR_ATTACH, "the command was not run: the process that is to watch it has ended");
+}
+
 /* This process becomes the command. */
 static struct hb_error *run_traced(const struct hb_exec *exec, int socket, int code, int *status)
 {
-	const struct exec_order order = {.pid = getpid(), .listener = -1};
-	char ready;
-	if (!exec_send_order(socket, &order) || !exec_receive(socket, &ready, 1))
-		return hb_error_create(HB_ERR_ATTACH,
-		                       "the command was not run: the process that is to watch it has ended");
-	if (ready != EXEC_READY)
-		return run_without(exec, code, status);
-	return become(exec, status);
+	char answer = ask_to_trace(socket, getpid());
+	return answer == EXEC_READY ? become(exec, status) : run_untraced(exec, answer, code, status);
 }
 
 /* The command becomes a child of this process, which ends as the supervisor says. */
@@ -163,15 +173,14 @@ static struct hb_error *run_behind_front(const struct hb_exec *exec, int socket,
                                          int *status)
 {
 	struct exec_front front;
-	char ready;
 	int instead;
 	TRY(exec_front_fork(&front, supervisor));
 	if (!front.child)
 		return become(exec, status);
-	const struct exec_order order = {.pid = front.child, .listener = -1};
-	if (!exec_send_order(socket, &order) || !exec_receive(socket, &ready, 1) || ready != EXEC_READY) {
+	char answer = ask_to_trace(socket, front.child);
+	if (answer != EXEC_READY) {
 		exec_front_give_up(&front);
-		return run_without(exec, code, status);
+		return run_untraced(exec, answer, code, status);
 	}
 	*status = exec_front_stand(&front);
 	if (!exec_receive(socket, &instead, sizeof(instead)))

@@ -112,7 +112,7 @@ int exec_front_stand(struct exec_front *front);
 struct exec_hold {
 	pid_t *tids;
 	size_t n;
-	int status; /* what it is to end with instead; -1: its own */
+	int *status; /* exec_watch's */
 };
 
 struct exec_watch {

@@ -121,15 +121,15 @@ static void answer_question(struct life *life)
 /* The same where nobody asks: those that end are held already. */
 static void follow_threads(struct life *life)
 {
-	struct exec_tracer *tracer = life->watch->tracer;
+	struct exec_watch *watch = life->watch;
+	struct exec_tracer *tracer = watch->tracer;
 	struct hb_exec_moment moment;
 	while (exec_tracer_next(tracer, &moment)) {
-		struct exec_hold hold = {.tids = calloc(tracer->threads.len, sizeof(pid_t)), .status = -1};
+		struct exec_hold hold = {.tids = calloc(tracer->threads.len, sizeof(pid_t)), .status = &watch->status};
 		if (hold.tids) {
 			hold.n = exec_tracer_held(tracer, moment.pid, hold.tids);
 			moment.hold = &hold;
 			examine_end(life, &moment);
-			life->watch->status = hold.status < 0 ? life->watch->status : hold.status;
 		}
 		free(hold.tids);
 		exec_tracer_let_go(tracer, moment.pid);
@@ -147,7 +147,7 @@ bool hb_exec_change_status(const struct hb_exec_moment *moment, struct hb_target
 {
 	if (!moment->hold)
 		return hb_live_change_exit_status(target, moment->tid, status);
-	moment->hold->status = status;
+	*moment->hold->status = status;
 	return true;
 }
 

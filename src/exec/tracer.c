@@ -36,9 +36,12 @@ enum how { BY_ANOTHER, BY_ITSELF, BY_A_SIGNAL };
 
 /* --- What /proc says ------------------------------------------------------------------------------------------------ */
 
-static pid_t process_of(pid_t tid)
+/* Nearly always the command: which a signal that is none tells without a look at all that /proc says. */
+static pid_t process_of(const struct exec_tracer *tracer, pid_t tid)
 {
 	struct hb_proc_status status;
+	if (!syscall(SYS_tgkill, tracer->command, tid, 0))
+		return tracer->command;
 	return hb_proc_status(tid, &status) ? status.process : 0;
 }
 
@@ -71,7 +74,7 @@ static struct exec_thread *add(struct exec_tracer *tracer, pid_t tid)
 	if (thread)
 		return thread;
 	/* Out of memory: it is not known, and not held. */
-	if (!hb_vec_push(&tracer->threads, (struct exec_thread){.tid = tid, .pid = process_of(tid)}))
+	if (!hb_vec_push(&tracer->threads, (struct exec_thread){.tid = tid, .pid = process_of(tracer, tid)}))
 		return NULL;
 	return &tracer->threads.data[tracer->threads.len - 1];
 }
@@ -137,25 +140,34 @@ static void note_exec(struct exec_tracer *tracer, pid_t tid)
 	ptrace(PTRACE_CONT, tid, NULL, NULL);
 }
 
-static void note_stop(struct exec_tracer *tracer, pid_t tid, int status)
+/* Of one that has started another, by that event. */
+static void note_created(struct exec_tracer *tracer, pid_t tid)
 {
 	unsigned long created = 0;
-	int number = WSTOPSIG(status);
+	if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &created))
+		add(tracer, (pid_t)created);
+}
+
+static bool is_creation(int event)
+{
+	return event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK;
+}
+
+static void note_stop(struct exec_tracer *tracer, pid_t tid, int status)
+{
+	int number = WSTOPSIG(status), event = status >> 16;
 	add(tracer, tid);
-	switch (status >> 16) {
+	if (is_creation(event)) {
+		note_created(tracer, tid);
+		number = 0;
+	}
+	switch (event) {
 	case PTRACE_EVENT_EXIT:
 		note_end(tracer, tid);
 		return;
 	case PTRACE_EVENT_EXEC:
 		note_exec(tracer, tid);
 		return;
-	case PTRACE_EVENT_CLONE:
-	case PTRACE_EVENT_FORK:
-	case PTRACE_EVENT_VFORK:
-		if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &created))
-			add(tracer, (pid_t)created);
-		number = 0;
-		break;
 	case PTRACE_EVENT_STOP: /* a new one's first, or that of a whole process, which goes on when it is told to */
 		if (number != SIGTRAP) {
 			ptrace(PTRACE_LISTEN, tid, NULL, NULL);
@@ -329,14 +341,10 @@ void exec_tracer_deinit(struct exec_tracer *tracer)
 /* Of one that has stopped: it is traced no longer, and gets the signal that it was about to. */
 static void detach(struct exec_tracer *tracer, pid_t tid, int status)
 {
-	struct exec_thread *thread = find(tracer, tid);
-	unsigned long created = 0;
 	int event = status >> 16;
-	if (event == PTRACE_EVENT_CLONE || event == PTRACE_EVENT_FORK || event == PTRACE_EVENT_VFORK) {
-		if (!ptrace(PTRACE_GETEVENTMSG, tid, NULL, &created))
-			add(tracer, (pid_t)created); /* and moves the list */
-		thread = find(tracer, tid);
-	}
+	if (is_creation(event))
+		note_created(tracer, tid);
+	struct exec_thread *thread = find(tracer, tid);
 	ptrace(PTRACE_DETACH, tid, NULL, (void *)(long)(event ? 0 : WSTOPSIG(status)));
 	if (thread)
 		drop(tracer, thread);

@@ -135,11 +135,19 @@ static bool is_hopeless(const struct look *look, struct wanted *wanted)
 	return look->peek.missed || ++wanted->torn == TRIES;
 }
 
-/* Whether there is anything to stop for; *again: another rehearsal may find more. */
-static bool rehearse(struct look *look, bool *again)
+/* Whether something is neither sampled yet nor given up. */
+static bool is_anything_left(const struct look *look)
+{
+	for (size_t i = 0; i < look->wanted.len; i++)
+		if (!look->wanted.data[i].done && !look->wanted.data[i].left_out)
+			return true;
+	return false;
+}
+
+/* Whether there is anything to stop for. */
+static bool rehearse(struct look *look)
 {
 	bool any = false;
-	*again = false;
 	hb_peek_reset(&look->peek);
 	for (size_t i = 0; i < look->wanted.len; i++) {
 		struct wanted *wanted = &look->wanted.data[i];
@@ -152,7 +160,6 @@ static bool rehearse(struct look *look, bool *again)
 		sample(look, wanted);
 		any |= wanted->done;
 		wanted->left_out = !wanted->done && is_hopeless(look, wanted);
-		*again |= !wanted->done && !wanted->left_out;
 		wanted->done = false;
 	}
 	hb_peek_mark(&look->peek, 0);
@@ -232,13 +239,11 @@ static uint64_t stop_wait_ns(const struct look *look)
 static struct hb_error *sample_all(struct look *look)
 {
 	uint64_t wait = stop_wait_ns(look);
-	bool again = true;
-	for (unsigned try = 0; try < TRIES && again; try++) {
-		bool any = rehearse(look, &again);
+	for (unsigned try = 0; try < TRIES && is_anything_left(look); try++) {
+		bool any = rehearse(look);
 		TRY(check_target(look));
 		if (!any)
 			continue;
-		again = true;
 		TRY(hb_peek_freeze(&look->peek, wait));
 		if (!look->said.pause_ns)
 			look->said.at_ns = look->peek.stopped_at_ns;

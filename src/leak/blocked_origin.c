@@ -15,7 +15,6 @@ enum { MOST_LOOKED_AT = 1000, MOST_TEXTS = 64, SHOWN = 4, LENGTH = HB_LABEL_KEY 
 /* Different texts, in the order they came in. */
 struct texts {
 	size_t n;
-	size_t more; /* came when there was no room any more */
 	struct text {
 		size_t count;
 		bool is_test; /* by its label */
@@ -29,10 +28,8 @@ static struct text *count(struct texts *texts, const char *text)
 	size_t i = 0;
 	while (i < texts->n && strcmp(texts->list[i].text, text) != 0)
 		i++;
-	if (i == MOST_TEXTS) {
-		texts->more++;
+	if (i == MOST_TEXTS)
 		return NULL;
-	}
 	if (i == texts->n) {
 		texts->list[texts->n++] = (struct text){0};
 		snprintf(texts->list[i].text, LENGTH, "%s", text);
@@ -100,6 +97,8 @@ static void look_at(struct origin *origin, const struct hb_goroutine *goroutine)
 	bool known = hb_go_test_of(origin->analysis->go, goroutine, text, sizeof(text));
 	if (known)
 		count(&origin->started, text);
+	if (known && !origin->analysis->options.show_data)
+		return; /* nobody asks for its labels */
 	size_t n = hb_labels_of(origin->analysis, goroutine, labels, MOST_LABELS);
 	for (size_t i = 0; i < n; i++) {
 		if (!known && is_test(origin, labels[i].value))

@@ -9,13 +9,14 @@ import pathlib
 import pty
 import random
 import re
+import select
 import shutil
 import signal
 import subprocess
 import time
 
 import common
-from common import HELDBY, WORK, build_victim, run
+from common import HELDBY, WORK, build_victim, run, status_of
 
 VERSIONS = ("1.18.10", "1.23.12", "1.27.3")
 LEFT = 10  # goroutines that the victim leaves behind
@@ -53,23 +54,29 @@ def mark(name):
     return f"mark-{os.getpid()}-{name}"
 
 
-def watchers(mark):
-    """The processes of heldby that look after the command which has that argument: {pid: name}."""
-    found = {}
+def processes(mark, program):
+    """The folders in /proc of the processes of a program that were started with that argument."""
     for directory in pathlib.Path("/proc").glob("[0-9]*"):
         try:
-            words = (directory / "cmdline").read_bytes().split(b"\0")
-            if mark.encode() in words and os.readlink(directory / "exe") == os.path.realpath(HELDBY):
-                found[int(directory.name)] = (directory / "comm").read_text().strip()
+            if mark.encode() in (directory / "cmdline").read_bytes().split(b"\0") and os.readlink(directory / "exe") == os.path.realpath(program):
+                yield directory
         except OSError:
-            pass
-    return found
+            pass # it has ended
+
+
+def watchers(mark):
+    """The processes of heldby that look after the command which has that argument."""
+    return {int(directory.name) for directory in processes(mark, HELDBY)}
 
 
 def all_end(mark, seconds=20):
-    end = time.monotonic() + seconds
-    while watchers(mark) and time.monotonic() < end:
-        time.sleep(0.01)
+    for pid in watchers(mark):
+        try:
+            fd = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        select.select([fd], [], [], seconds)
+        os.close(fd)
     return not watchers(mark)
 
 
@@ -287,15 +294,8 @@ def a_gate():
 
 def states(mark):
     """Of the processes that were started with that argument, and are not heldby's: what they do."""
-    found = set()
-    for directory in pathlib.Path("/proc").glob("[0-9]*"):
-        try:
-            if (mark.encode() in (directory / "cmdline").read_bytes().split(b"\0") and
-                    os.readlink(directory / "exe") == os.path.realpath(NEWEST)):
-                found.add((directory / "stat").read_text().rsplit(")")[1].split()[0])
-        except OSError:
-            pass
-    return found
+    found = [status_of(int(directory.name)) for directory in processes(mark, NEWEST)]
+    return {status["State"][0] for status in found if status}
 
 
 def a_front():
@@ -323,7 +323,7 @@ def a_front():
           not states(mark("front")), states(mark("front")))
     process = watched(NEWEST, "handle", mark("alone"), options=gate)
     process.stdout.readline()
-    for pid in watchers(mark("alone")).keys() - {process.pid}:
+    for pid in watchers(mark("alone")) - {process.pid}:
         os.kill(pid, signal.SIGKILL)
     process.terminate()
     code, _, err = finished(process)
