@@ -55,20 +55,27 @@ static void read_text(const struct capture *capture, const struct hb_snapshot_fi
 	memset(region->pages + ((mapping->start - region->start) >> HB_PAGE_SHIFT), HB_PAGE_READ, len >> HB_PAGE_SHIFT);
 }
 
-static struct hb_error *read_files(struct capture *capture)
+static struct hb_error *read_mappings(struct capture *capture, bool writable)
 {
 	const struct hb_target *target = capture->target;
 	for (size_t i = 0; i < target->nmappings; i++) {
 		const struct hb_mapping *mapping = &target->mappings[i];
 		const struct hb_region *region = hb_snapshot_region(capture->snapshot, mapping->start);
 		const struct hb_snapshot_file *file = capture_file_of(capture, i);
-		if (!region || !file)
+		if (!region || !file || mapping->writable != writable)
 			continue;
 		if (mapping->executable && target->kind == HB_TARGET_LIVE)
 			read_text(capture, file, mapping, region);
 		TRY(capture_plan(capture, mapping->start, mapping->end - mapping->start));
 	}
 	return capture_read_plan(capture);
+}
+
+static struct hb_error *read_files(struct capture *capture)
+{
+	TRY(read_mappings(capture, false));
+	capture->unread_for_good = capture->snapshot->unread_bytes;
+	return read_mappings(capture, true);
 }
 
 /* --- Before, in and after the stop ------------------------------------------------------------------------------ */
@@ -235,16 +242,22 @@ static struct hb_error *stop_and_freeze(struct capture *capture)
 /* --- Results ---------------------------------------------------------------------------------------------------------
  */
 
-static struct hb_error *copy_mappings(struct hb_snapshot *snapshot, const struct hb_target *target)
+/* Files with Go code keep the name that they had first. */
+static struct hb_error *copy_mappings(struct capture *capture)
 {
+	struct hb_snapshot *snapshot = capture->snapshot;
+	const struct hb_target *target = capture->target;
 	free(snapshot->mappings);
 	snapshot->mappings = calloc(hb_max(target->nmappings, (size_t)1), sizeof(*snapshot->mappings));
 	if (!snapshot->mappings)
 		return hb_error_nomem();
 	snapshot->nmappings = target->nmappings;
 	for (size_t i = 0; i < target->nmappings; i++) {
+		const struct hb_snapshot_file *file = capture_file_of(capture, i);
 		snapshot->mappings[i] = target->mappings[i];
-		snapshot->mappings[i].path = hb_arena_strdup(&snapshot->arena, target->mappings[i].path);
+		snapshot->mappings[i].path = file && target->mappings[i].inode
+		                                     ? file->path
+		                                     : hb_arena_strdup(&snapshot->arena, target->mappings[i].path);
 		if (!snapshot->mappings[i].path)
 			return hb_error_nomem();
 	}
@@ -270,7 +283,7 @@ static struct hb_error *describe(struct capture *capture)
 		        "%.1f MB that should have been read were swapped out or vanished: what they hold is missing, "
 		        "so retained sizes are lower bounds",
 		        (double)snapshot->unread_bytes / 1e6);
-	return copy_mappings(snapshot, target);
+	return copy_mappings(capture);
 }
 
 static struct hb_error *open_debug_file(const char *path, int *ret)
@@ -316,7 +329,7 @@ static struct hb_error *create_snapshot(struct hb_target *target, const char *de
 
 static struct hb_error *run(struct capture *capture)
 {
-	TRY(copy_mappings(capture->snapshot, capture->target)); /* hb_go_locate looks at them when it is not Go */
+	TRY(copy_mappings(capture)); /* hb_go_locate looks at them when it is not Go */
 	TRY(capture_find_files(capture));
 	TRY(capture_add_regions(capture, true));
 	TRY(read_files(capture));

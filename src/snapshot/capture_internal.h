@@ -18,8 +18,9 @@ struct capture {
 	uint64_t plan_bytes;
 	HB_VEC(struct hb_snapshot_piece) pieces; /* become the snapshot's when they are planned */
 	uint64_t piece_bytes;
-	bool mappings_are_new; /* re-read in the stop already */
-	bool plan_again;       /* the heap outgrew the plan between rehearsal and stop: start over */
+	uint64_t unread_for_good; /* of pages that nobody writes to: they are not read again in the stop */
+	bool mappings_are_new;    /* re-read in the stop already */
+	bool plan_again;          /* the heap outgrew the plan between rehearsal and stop: start over */
 };
 
 /* --- files.c ---------------------------------------------------------------------------------------------------- */
@@ -48,8 +49,8 @@ struct hb_error *capture_read_late(struct capture *capture, uint64_t addr, uint6
 void capture_settle_pieces(struct capture *capture);
 /* Reads what is planned, on two threads. */
 struct hb_error *capture_read_plan(struct capture *capture) HB_MUST_CHECK;
-/* In the stop: plans everything that was read before it and may have changed since; what was known to be zero is asked
- * again. */
+/* In the stop: plans everything that was read before it and may have changed since; what was known to be zero, or could not be
+ * read, is asked again. */
 struct hb_error *capture_plan_refresh(struct capture *capture) HB_MUST_CHECK;
 /* Touches the local pages of the arena ranges that will be read, so that the stop does not wait for page faults. */
 void capture_prefault(struct capture *capture, uint64_t addr, uint64_t len);

@@ -4,6 +4,7 @@
 #include "snapshot/capture_internal.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -208,6 +209,23 @@ static struct hb_error *plan_run(struct capture *capture, uint64_t addr, uint8_t
 	return NULL;
 }
 
+/* For -v: what nobody expects is hard to see again. */
+static void count_lost(struct capture *capture, uint64_t addr, uint8_t there)
+{
+	enum { SAID = 8 };
+	uint64_t n = capture->snapshot->unread_bytes / HB_PAGE_SIZE;
+	capture->snapshot->unread_bytes += HB_PAGE_SIZE;
+	if (n >= SAID)
+		return;
+	const struct hb_mapping *mapping = hb_target_mapping(capture->target, addr);
+	hb_verbose("the page at 0x%" PRIx64 " %s (%s)%s", addr,
+	           there == HB_PAGE_SWAPPED ? "is swapped out or not in the core"
+	           : mapping                ? "cannot be read from its file"
+	                                    : "is in no mapping",
+	           capture->stopped ? "in the stop" : "before the stop",
+	           n + 1 == SAID ? "; no more such pages are told of" : "");
+}
+
 /* Plans or settles the unread pages among npages ≤ 4096 pages of one region. */
 static struct hb_error *plan_pages(struct capture *capture, const struct hb_region *region, uint64_t first,
                                    uint64_t npages)
@@ -234,7 +252,7 @@ static struct hb_error *plan_pages(struct capture *capture, const struct hb_regi
 			region->pages[page] = HB_PAGE_LOST;
 		}
 		if (region->pages[page] == HB_PAGE_LOST)
-			capture->snapshot->unread_bytes += HB_PAGE_SIZE;
+			count_lost(capture, addr, there[i]);
 	}
 	return NULL;
 }
@@ -383,6 +401,9 @@ struct hb_error *capture_read_plan(struct capture *capture)
 	size_t items = (capture->plan.len + bulk.per_item - 1) / bulk.per_item;
 	TRY(hb_parallel_for(items, bulk_read, &bulk));
 	capture->snapshot->unread_bytes += bulk.unread;
+	if (bulk.unread)
+		hb_verbose("%" PRIu64 " bytes %s could not be read", (uint64_t)bulk.unread,
+		           capture->stopped ? "in the stop" : "before the stop");
 	if (capture->stopped)
 		capture->snapshot->bytes_copied += capture->plan_bytes;
 	capture->plan.len = 0;
@@ -392,6 +413,7 @@ struct hb_error *capture_read_plan(struct capture *capture)
 
 struct hb_error *capture_plan_refresh(struct capture *capture)
 {
+	capture->snapshot->unread_bytes = capture->unread_for_good;
 	for (size_t i = 0; i < capture->snapshot->nregions; i++) {
 		struct hb_region *region = &capture->snapshot->regions[i];
 		uint64_t npages = (region->end - region->start) >> HB_PAGE_SHIFT;
@@ -404,11 +426,11 @@ struct hb_error *capture_plan_refresh(struct capture *capture)
 			uint64_t addr = region->start + (page << HB_PAGE_SHIFT);
 			if (!mapping || addr >= mapping->end)
 				mapping = hb_target_mapping(capture->target, addr);
-			if (region->pages[page] == HB_PAGE_UNREAD || !mapping || !mapping->writable)
+			if (region->pages[page] == HB_PAGE_UNREAD || (mapping && !mapping->writable))
 				continue;
-			if (region->pages[page] == HB_PAGE_READ && !mapping->inode)
+			if (region->pages[page] == HB_PAGE_READ && mapping && !mapping->inode)
 				TRY(plan_run(capture, addr, region->bytes + (page << HB_PAGE_SHIFT)));
-			else /* zero, lost, or as the file had it: ask again when needed */
+			else /* zero, lost, gone, or as the file had it: ask again when needed */
 				region->pages[page] = HB_PAGE_UNREAD;
 		}
 	}

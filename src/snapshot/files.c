@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_FILES = HB_GO_MAX_MODULES };
@@ -32,10 +33,15 @@ static bool read_mapped_file(void *ctx, uint64_t offset, void *to, size_t len)
 	return !err;
 }
 
-static const struct hb_snapshot_file *find_file(const struct hb_snapshot *snapshot, const char *path)
+/* By name first. The kernel tells the name that a file has now, which is another one once a new version has its place ("app.old",
+ * "app (deleted)"); and a file system may have inodes of its own that its mappings do not show (overlayfs). */
+static const struct hb_snapshot_file *find_file(const struct hb_snapshot *snapshot, const struct hb_mapping *mapping)
 {
 	for (size_t i = 0; i < snapshot->nfiles; i++)
-		if (*path && !strcmp(snapshot->files[i].path, path))
+		if (*mapping->path && !strcmp(snapshot->files[i].path, mapping->path))
+			return &snapshot->files[i];
+	for (size_t i = 0; mapping->device && mapping->inode && i < snapshot->nfiles; i++)
+		if (snapshot->files[i].device == mapping->device && snapshot->files[i].inode == mapping->inode)
 			return &snapshot->files[i];
 	return NULL;
 }
@@ -44,11 +50,11 @@ const struct hb_snapshot_file *capture_file_of(const struct capture *capture, si
 {
 	const struct hb_mapping *mapping = &capture->target->mappings[index], *before = mapping - 1;
 	if (mapping->inode || mapping->path[0])
-		return find_file(capture->snapshot, mapping->path);
+		return find_file(capture->snapshot, mapping);
 	/* bss: the anonymous mapping right behind the data. */
 	if (!index || !mapping->writable || before->end != mapping->start || !before->inode)
 		return NULL;
-	return find_file(capture->snapshot, before->path);
+	return find_file(capture->snapshot, before);
 }
 
 static struct hb_error *add_file(struct capture *capture, const char *path, int fd)
@@ -60,7 +66,13 @@ static struct hb_error *add_file(struct capture *capture, const char *path, int 
 			close(fd);
 		return hb_error_nomem();
 	}
-	snapshot->files[snapshot->nfiles++] = (struct hb_snapshot_file){.path = copy, .start = UINT64_MAX, .fd = fd};
+	struct hb_snapshot_file *file = &snapshot->files[snapshot->nfiles++];
+	*file = (struct hb_snapshot_file){.path = copy, .start = UINT64_MAX, .fd = fd};
+	struct stat status;
+	if (capture->target->kind == HB_TARGET_LIVE && fd >= 0 && !fstat(fd, &status)) {
+		file->device = status.st_dev;
+		file->inode = status.st_ino;
+	}
 	return NULL;
 }
 
@@ -70,8 +82,7 @@ static bool may_be_library(const struct capture *capture, size_t index)
 {
 	const struct hb_target *target = capture->target;
 	const struct hb_mapping *mapping = &target->mappings[index];
-	if (mapping->file_offset || !mapping->inode || mapping->path[0] != '/' ||
-	    find_file(capture->snapshot, mapping->path))
+	if (mapping->file_offset || !mapping->inode || mapping->path[0] != '/' || find_file(capture->snapshot, mapping))
 		return false;
 	if (target->kind == HB_TARGET_CORE)
 		return true;

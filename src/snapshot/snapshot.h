@@ -47,9 +47,10 @@ struct hb_snapshot_piece {
 
 /* A file of the process that holds Go code: the executable, a plugin, a library. */
 struct hb_snapshot_file {
-	const char *path;    /* as the mappings have it */
-	uint64_t start, end; /* from its first mapping to its bss */
-	int fd;              /* -1: not to be had */
+	const char *path;       /* as the mappings had it first: a new version may be put in its place at any time */
+	uint64_t device, inode; /* as in hb_mapping; device 0 unknown */
+	uint64_t start, end;    /* from its first mapping to its bss */
+	int fd;                 /* -1: not to be had */
 };
 
 struct hb_snapshot {

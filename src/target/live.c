@@ -101,6 +101,9 @@ static struct hb_error *live_pages(struct hb_target *target, uint64_t start, siz
 {
 	struct hb_live *live = hb_live_of(target);
 	uint64_t entries[4096];
+	/* The entry of a page that the kernel is moving, as it does to make room for large ones, looks like that of one that is
+	 * swapped out (fs/proc/task_mmu.c pte_to_pagemap_entry); to read it is to wait for that. smaps tells them apart. */
+	uint8_t not_there = target->memory.swap ? HB_PAGE_SWAPPED : HB_PAGE_PRESENT;
 	for (size_t done = 0; done < npages;) {
 		size_t want = hb_min(npages - done, hb_countof(entries));
 		ssize_t n = live->pagemap_fd < 0
@@ -112,7 +115,7 @@ static struct hb_error *live_pages(struct hb_target *target, uint64_t start, siz
 		size_t got = (size_t)n / 8;
 		for (size_t i = 0; i < got; i++)
 			ret[done + i] = entries[i] & PAGEMAP_PRESENT   ? HB_PAGE_PRESENT
-			                : entries[i] & PAGEMAP_SWAPPED ? HB_PAGE_SWAPPED
+			                : entries[i] & PAGEMAP_SWAPPED ? not_there
 			                                               : HB_PAGE_ABSENT;
 		if (got < want) /* past the end of the address space */
 			memset(ret + done + got, HB_PAGE_ABSENT, want - got);

@@ -1,14 +1,15 @@
 /* The mappings of a live process, from maps and smaps.
  *
  * A process that runs changes them while they are read. The kernel goes on behind the last address that it wrote
- * (fs/proc/task_mmu.c m_start): a mapping that has grown in between, or was merged with its neighbour, comes once more, as a
- * whole. What comes last is what counts, and what it covers is taken back.
+ * (fs/proc/task_mmu.c m_start): a mapping that has grown in between, or was merged with its neighbour or with a part of it, comes
+ * once more, as a whole. What comes last is what counts, and what it covers is taken back, but no more than that.
  */
 #include "target/live.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/sysmacros.h>
 
 struct mappings {
 	HB_VEC(struct hb_mapping) list;
@@ -33,6 +34,7 @@ static bool parse_mapping(char *line, struct hb_mapping *ret, char **path)
 	           &ret->file_offset, &major, &minor, &ret->inode, &at) != 7 ||
 	    ret->end <= ret->start || strlen(perms) != 4)
 		return false;
+	ret->device = makedev(major, minor);
 	ret->readable = perms[0] == 'r';
 	ret->writable = perms[1] == 'w';
 	ret->executable = perms[2] == 'x';
@@ -44,12 +46,32 @@ static bool parse_mapping(char *line, struct hb_mapping *ret, char **path)
 	return true;
 }
 
+/* Of the pages that it had, nobody knows how many are in what is left: as many as there is room for. */
+static void end_at(struct hb_mapping *mapping, struct hb_target_memory *memory, uint64_t end)
+{
+	uint64_t most = end - mapping->start;
+	mapping->end = end;
+	mapping->rss = memory->rss = hb_min(memory->rss, most);
+	memory->rss_anon = hb_min(memory->rss_anon, most);
+	memory->swap = hb_min(memory->swap, most - memory->rss);
+}
+
+/* What came before ends where the next one starts. */
+static void take_back(struct mappings *mappings, uint64_t start)
+{
+	for (; mappings->list.len; mappings->list.len--, mappings->memory.len--) {
+		struct hb_mapping *last = &mappings->list.data[mappings->list.len - 1];
+		if (last->start < start) {
+			if (last->end > start)
+				end_at(last, &mappings->memory.data[mappings->memory.len - 1], start);
+			return;
+		}
+	}
+}
+
 static bool add_mapping(struct mappings *mappings, struct hb_mapping mapping, const char *path)
 {
-	while (mappings->list.len && mappings->list.data[mappings->list.len - 1].end > mapping.start) {
-		mappings->list.len--;
-		mappings->memory.len--;
-	}
+	take_back(mappings, mapping.start);
 	mapping.path = hb_arena_strdup(&mappings->arena, path);
 	return mapping.path && hb_vec_push(&mappings->memory, (struct hb_target_memory){0}) &&
 	       hb_vec_push(&mappings->list, mapping);

@@ -17,8 +17,9 @@ enum hb_target_kind { HB_TARGET_LIVE, HB_TARGET_CORE };
 struct hb_mapping {
 	uint64_t start, end;
 	uint64_t file_offset;
-	uint64_t inode; /* 0: anonymous */
-	uint64_t rss;   /* resident bytes, as of the last refresh with_rss; 0 unknown */
+	uint64_t inode;  /* 0: anonymous */
+	uint64_t device; /* that it is an inode of, as stat's st_dev; 0 unknown (cores) */
+	uint64_t rss;    /* resident bytes, as of the last refresh with_rss; 0 unknown */
 	bool readable, writable, executable, shared;
 	const char *path; /* "" for anonymous; "[stack]", "[heap]", … as the kernel names them; owned by the target */
 };

@@ -20,6 +20,7 @@
 #include "golang/threads.h"
 #include "report/analysis.h"
 
+#include <err.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,12 +157,38 @@ static struct hb_error *print_all(struct examination *examination)
 	return print_keepers(examination);
 }
 
+static struct hb_error *obey(const char *command)
+{
+	return command && system(command) != 0 ? hb_error_create(HB_ERR_IO, "'%s' failed", command) : NULL;
+}
+
+/* What is done while the snapshot is planned, when the files are known; then the mappings are read again. */
+static const char *while_planning;
+static struct hb_target *planned;
+
+void __real_hb_progress_stage(const char *name, uint64_t total);
+void __wrap_hb_progress_stage(const char *name, uint64_t total);
+
+void __wrap_hb_progress_stage(const char *name, uint64_t total)
+{
+	if (while_planning && !strcmp(name, "planning")) {
+		struct hb_error *err = obey(while_planning);
+		if (!err)
+			err = planned->ops->refresh_mappings(planned);
+		if (err)
+			errx(1, "%s", err->message);
+		while_planning = NULL;
+	}
+	__real_hb_progress_stage(name, total);
+}
+
 static struct hb_error *examine(const char *spec, const char *things, struct examination *examination)
 {
 	hb_cleanup(hb_target_destroyp) struct hb_target *target = NULL;
 	hb_cleanup(hb_analysis_destroyp) struct hb_analysis *analysis = NULL;
 	struct hb_options options = {.size = sizeof(options), .max_pause_ns = UINT64_MAX};
 	TRY(hb_target_open(spec, &target));
+	planned = target;
 	TRY(hb_analyse(target, &options, &analysis));
 	examination->analysis = analysis;
 	if (!read_things(things, examination))
@@ -181,19 +208,19 @@ struct hb_error *__wrap_hb_fds_list(int pid, struct hb_fds *ret)
 {
 	const char *command = before_stop;
 	before_stop = NULL;
-	if (command && system(command) != 0)
-		return hb_error_create(HB_ERR_IO, "'%s' failed", command);
+	TRY(obey(command));
 	return __real_hb_fds_list(pid, ret);
 }
 
 int main(int argc, char **argv)
 {
 	static struct examination examination;
-	if (argc != 3 && argc != 4) {
-		fprintf(stderr, "usage: oracle-liveness TARGET FILE [COMMAND]\n");
+	if (argc < 3 || argc > 5) {
+		fprintf(stderr, "usage: oracle-liveness TARGET FILE [BEFORE_STOP [WHILE_PLANNING]]\n");
 		return 2;
 	}
 	before_stop = argv[3];
+	while_planning = argc > 4 ? argv[4] : NULL;
 	struct hb_error *err = examine(argv[1], argv[2], &examination);
 	if (err) {
 		fprintf(stderr, "oracle-liveness: %s\n", err->message);

@@ -32,7 +32,7 @@ ask() { # COMMAND [ARGUMENT]: what the victim answers is in liveness.out
 	wait_for_line liveness "^ok $1\$" 60
 }
 
-look() { # FILE [TARGET] [COMMAND]
+look() { # FILE [TARGET] [BEFORE_STOP [WHILE_PLANNING]]
 	"$oracle" "${2:-$(pid_of liveness)}" things "${@:3}" >"$1" 2>"$1.err" && return
 	cat "$1.err"
 	return 1
@@ -134,13 +134,13 @@ growing() {
 }
 
 # The heap gets a new arena between the plan of a snapshot and its stop: what begins in an arena that was known and ends in the new
-# one is read as a whole.
+# one is read as a whole. So is what the executable has, though another file has its name by then.
 look_across() { # stack|object TRY
 	local status=0 looking
 	start liveness env GODEBUG=clobberfree=1 ./liveness
 	wait_for_line liveness '^ready' 60 || return 1
 	mkfifo planned grown
-	look across "$(pid_of liveness)" "echo >planned; read line <grown" &
+	look across "$(pid_of liveness)" "echo >planned; read line <grown" "mv liveness before; cp before liveness" &
 	looking=$!
 	read -r <planned
 	ask across "$2$1" && grep '^thing ' liveness.out >things || status=1

@@ -14,7 +14,8 @@ const (
 
 type large [1 << 19]*thing
 
-var larges []*large
+// Far from each other, on pages of the program's data (not its bss) that nothing else is on.
+var larges = [across << 12]unsafe.Pointer{across<<12 - 1: unsafe.Pointer(&crossing)}
 
 var crossing int
 
@@ -62,7 +63,7 @@ func growAcross(what string, try int) {
 		}
 		l := new(large)
 		l[0], l[len(l)-1] = held(name+", first"), held(name+", last")
-		larges = append(larges, l)
+		larges[i<<12] = unsafe.Pointer(l)
 		crosses(uintptr(unsafe.Pointer(l)), uintptr(unsafe.Pointer(l))+unsafe.Sizeof(*l))
 	}
 	say("across", strconv.Itoa(crossing))
