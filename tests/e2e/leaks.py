@@ -40,7 +40,7 @@ CLASSES = {
 
 def findings(name, binary, kind, form):
     victim = Victim(binary, kind, form)
-    done = heldby("report", victim.pid, "--format", "json", "--max-pause", "2s")
+    done = heldby("report", victim.pid, "--format", "json", "--max-pause", "2s", "-v")
     victim.stop()
     if check(f"{name}: a report is made", done.returncode == 0, f"{done.returncode}: {done.stderr.strip()}"):
         return json.loads(done.stdout)["findings"]
