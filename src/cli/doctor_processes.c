@@ -2,9 +2,9 @@
 #include "base/memory.h"
 #include "cli/doctor.h"
 #include "cli/proc.h"
+#include "target/proc_numbers.h"
 #include "target/proc_status.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -92,11 +92,10 @@ static void print_process(struct hb_page_writer *page, const struct process *pro
 void hb_doctor_processes(struct hb_page_writer *page)
 {
 	struct listing listing = {0};
-	DIR *proc = opendir("/proc");
+	hb_cleanup(hb_proc_numbers_close) DIR *proc = hb_proc_numbers(0, "");
 	unsigned n = 0;
-	for (struct dirent *entry; proc && (entry = readdir(proc)) && !hb_interrupted();) {
-		int pid = atoi(entry->d_name);
-		if (pid <= 0 || pid == getpid())
+	for (int pid; !hb_interrupted() && hb_proc_next_number(proc, &pid);) {
+		if (pid == getpid())
 			continue;
 		if (n++ == MAX_PROCESSES) {
 			listing.cut = true;
@@ -104,8 +103,6 @@ void hb_doctor_processes(struct hb_page_writer *page)
 		}
 		look_at(&listing, pid);
 	}
-	if (proc)
-		closedir(proc);
 	hb_page_newline(page);
 	hb_page_put(page, HB_BOLD, "Go programs");
 	hb_page_newline(page);

@@ -9,10 +9,10 @@
  */
 #include "base/progress.h"
 #include "exec/exec_internal.h"
+#include "target/proc_numbers.h"
 #include "target/proc_stat.h"
 #include "target/proc_status.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <stdio.h>
@@ -200,23 +200,18 @@ static void note_events(struct exec_tracer *tracer)
 /* Whether all of its threads are held; else whether one of them has called execve. */
 static bool all_held(struct exec_tracer *tracer, pid_t pid, bool *execve)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/task", pid);
-	DIR *tasks = opendir(path);
+	hb_cleanup(hb_proc_numbers_close) DIR *tasks = hb_proc_numbers(pid, "task");
 	bool all = true;
 	*execve = false;
-	for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
-		pid_t tid = (pid_t)atoi(entry->d_name);
+	for (pid_t tid; hb_proc_next_number(tasks, &tid);) {
 		struct hb_proc_stat stat;
-		const struct exec_thread *thread = tid > 0 ? find(tracer, tid) : NULL;
-		if (tid <= 0 || (thread && thread->ends) || !hb_proc_stat(pid, tid, &stat) || stat.state == 'Z' ||
+		const struct exec_thread *thread = find(tracer, tid);
+		if ((thread && thread->ends) || !hb_proc_stat(pid, tid, &stat) || stat.state == 'Z' ||
 		    stat.state == 'X')
 			continue;
 		all = false;
 		*execve |= is_in_execve(pid, tid);
 	}
-	if (tasks)
-		closedir(tasks);
 	return all;
 }
 
@@ -396,17 +391,11 @@ bool exec_tracer_pause(struct exec_tracer *tracer)
 /* Threads may start others meanwhile: until none is new. */
 void exec_tracer_resume(struct exec_tracer *tracer)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/task", tracer->command);
 	for (bool found = true; found;) {
-		DIR *tasks = opendir(path);
+		hb_cleanup(hb_proc_numbers_close) DIR *tasks = hb_proc_numbers(tracer->command, "task");
 		found = false;
-		for (struct dirent *entry; tasks && (entry = readdir(tasks));) {
-			pid_t tid = (pid_t)atoi(entry->d_name);
-			if (tid > 0 && !find(tracer, tid) && !ptrace(PTRACE_SEIZE, tid, NULL, options_of(tracer)))
+		for (pid_t tid; hb_proc_next_number(tasks, &tid);)
+			if (!find(tracer, tid) && !ptrace(PTRACE_SEIZE, tid, NULL, options_of(tracer)))
 				found |= add(tracer, tid) != NULL;
-		}
-		if (tasks)
-			closedir(tasks);
 	}
 }

@@ -18,6 +18,7 @@ struct builder {
 	struct hb_roots *roots;
 	uint32_t node; /* the one that edges go to */
 	uint64_t imprecise_stacks, incomplete_stacks;
+	uint64_t unread_globals; /* words of data and bss that may be pointers */
 	bool out_of_memory;
 };
 
@@ -93,8 +94,13 @@ static struct hb_error *scan_section(struct builder *builder, uint64_t start, ui
 	bool started = false;
 	for (uint64_t i = 0; i < nwords; i++) {
 		uint64_t addr = start + i * 8, value;
-		if (!(mask[i / 8] >> (i % 8) & 1) || !hb_snapshot_u64(builder->go->snapshot, addr, &value) || !value ||
-		    !hb_heap_slot(builder->heap, value))
+		if (!(mask[i / 8] >> (i % 8) & 1))
+			continue;
+		if (!hb_snapshot_u64(builder->go->snapshot, addr, &value)) {
+			builder->unread_globals += phase == 0; /* every section is scanned once more for phase 2 */
+			continue;
+		}
+		if (!value || !hb_heap_slot(builder->heap, value))
 			continue;
 		const struct hb_global *global = addr < current_end ? current : hb_globals_at(builder->globals, addr);
 		if ((global && global->runtime_internal) != (phase == 2))
@@ -419,6 +425,10 @@ static struct hb_error *build(struct builder *builder)
 	TRY(add_tiny_blocks(builder));
 	TRY(add_dead_goroutines(builder));
 	TRY(add_cuts(builder));
+	if (builder->unread_globals)
+		hb_notes_add_partial(builder->go->notes,
+		                     "%llu words of global variables could not be read: what only they hold seems free",
+		                     (unsigned long long)builder->unread_globals);
 	if (builder->incomplete_stacks)
 		hb_notes_add_partial(builder->go->notes,
 		                     "parts of %llu goroutine stacks could not be read: what only they hold seems free",

@@ -277,12 +277,14 @@ static struct hb_error *describe(struct capture *capture)
 	for (size_t i = 0; i < target->notes.texts.len; i++)
 		hb_notes_add(&snapshot->notes, "%s", target->notes.texts.data[i]);
 	snapshot->notes.partial |= target->notes.partial;
+	bool is_little = snapshot->unread_bytes < 1000000;
 	if (snapshot->unread_bytes)
 		hb_notes_add_partial(
 		        &snapshot->notes,
-		        "%.1f MB that should have been read were swapped out or vanished: what they hold is missing, "
+		        "%.*f %s that should have been read were swapped out or vanished: what they hold is missing, "
 		        "so retained sizes are lower bounds",
-		        (double)snapshot->unread_bytes / 1e6);
+		        is_little ? 0 : 1, (double)snapshot->unread_bytes / (is_little ? 1e3 : 1e6),
+		        is_little ? "kB" : "MB");
 	return copy_mappings(capture);
 }
 

@@ -1,8 +1,6 @@
 #include "target/fds.h"
+#include "target/proc_numbers.h"
 
-#include <ctype.h>
-#include <dirent.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -36,28 +34,17 @@ static uint8_t kind_of(const struct statx *status, const char *name)
 	return HB_FD_OTHER;
 }
 
-static bool parse_number(const char *text, int *ret)
-{
-	if (!isdigit((unsigned char)text[0]))
-		return false;
-	char *end;
-	errno = 0;
-	long number = strtol(text, &end, 10);
-	if (*end || errno || number >= MAX_FDS)
-		return false;
-	*ret = (int)number;
-	return true;
-}
-
 /* False when it was closed meanwhile. */
-static bool read_fd(int folder, const char *number, struct hb_fd *ret, char *name, size_t size)
+static bool read_fd(int folder, int number, struct hb_fd *ret, char *name, size_t size)
 {
 	struct statx status;
-	ssize_t n = readlinkat(folder, number, name, size - 1);
+	char entry[16];
+	snprintf(entry, sizeof(entry), "%d", number);
+	ssize_t n = readlinkat(folder, entry, name, size - 1);
 	/* What is known of it, without asking a file server that may not answer. */
-	if (n < 0 || !parse_number(number, &ret->number) ||
-	    statx(folder, number, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &status))
+	if (n < 0 || statx(folder, entry, AT_STATX_DONT_SYNC, STATX_TYPE | STATX_INO, &status))
 		return false;
+	ret->number = number;
 	name[n] = 0;
 	ret->kind = kind_of(&status, name);
 	ret->inode = status.stx_ino;
@@ -77,9 +64,9 @@ static int by_number(const void *a, const void *b)
 static struct hb_error *list(DIR *folder, struct hb_fds *ret)
 {
 	char name[MAX_PATH_SHOWN];
-	for (struct dirent *entry; ret->list.len < MAX_FDS && (entry = readdir(folder));) {
+	for (int number; ret->list.len < MAX_FDS && hb_proc_next_number(folder, &number);) {
 		struct hb_fd fd = {0};
-		if (!read_fd(dirfd(folder), entry->d_name, &fd, name, sizeof(name)))
+		if (!read_fd(dirfd(folder), number, &fd, name, sizeof(name)))
 			continue;
 		fd.name = hb_arena_strdup(&ret->arena, name);
 		if (!fd.name)
@@ -109,29 +96,20 @@ static uint64_t read_limit(int pid)
 
 size_t hb_fds_count(int pid)
 {
-	char path[64];
+	hb_cleanup(hb_proc_numbers_close) DIR *folder = hb_proc_numbers(pid, "fd");
 	size_t n = 0;
-	int number;
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	DIR *folder = opendir(path);
-	for (struct dirent *entry; folder && (entry = readdir(folder));)
-		n += parse_number(entry->d_name, &number);
-	if (folder)
-		closedir(folder);
+	for (int number; hb_proc_next_number(folder, &number);)
+		n++;
 	return n;
 }
 
 struct hb_error *hb_fds_list(int pid, struct hb_fds *ret)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/fd", pid);
-	DIR *folder = opendir(path);
+	hb_cleanup(hb_proc_numbers_close) DIR *folder = hb_proc_numbers(pid, "fd");
 	if (!folder)
 		return NULL;
-	struct hb_error *err = list(folder, ret);
-	closedir(folder);
 	ret->limit = read_limit(pid);
-	return err;
+	return list(folder, ret);
 }
 
 void hb_fds_keep(struct hb_fds *fds, const struct hb_fds *before)

@@ -7,9 +7,9 @@
 #include "base/bytes.h"
 #include "base/progress.h"
 #include "target/live.h"
+#include "target/proc_numbers.h"
 #include "target/proc_stat.h"
 
-#include <dirent.h>
 #include <elf.h>
 #include <errno.h>
 #include <pthread.h>
@@ -136,33 +136,26 @@ static int seize(int tid)
 /* Seizes and interrupts threads that are not held yet; *found says how many. */
 static struct hb_error *seize_new(struct hb_live *live, size_t *found)
 {
-	char path[64];
-	snprintf(path, sizeof(path), "/proc/%d/task", live->target.pid);
-	DIR *tasks = opendir(path);
+	hb_cleanup(hb_proc_numbers_close) DIR *tasks = hb_proc_numbers(live->target.pid, "task");
 	if (!tasks)
 		return hb_error_create(HB_ERR_GONE, "process %d has exited", live->target.pid);
 	*found = 0;
-	struct hb_error *err = NULL;
-	for (struct dirent *entry; !err && (entry = readdir(tasks));) {
-		int tid = atoi(entry->d_name);
-		if (tid <= 0 || find_held(live, tid))
+	for (int tid; hb_proc_next_number(tasks, &tid);) {
+		if (find_held(live, tid))
 			continue;
 		int code = seize(tid);
-		if (code) {
-			if (code != ESRCH && !(code == EPERM && has_exited(live->target.pid, tid)))
-				err = seize_error(live, tid, code);
+		if (code == ESRCH || (code == EPERM && has_exited(live->target.pid, tid)))
 			continue;
-		}
+		if (code)
+			return seize_error(live, tid, code);
 		if (!add_held(live, tid)) {
 			ptrace(PTRACE_DETACH, tid, NULL, NULL);
-			err = hb_error_nomem();
-			continue;
+			return hb_error_nomem();
 		}
 		ptrace(PTRACE_INTERRUPT, tid, NULL, NULL);
 		(*found)++;
 	}
-	closedir(tasks);
-	return err;
+	return NULL;
 }
 
 /* Notes the state of thread `index` after waitpid said something. A dead thread is dropped: returns false. */

@@ -1,8 +1,8 @@
 #include "target/target.h"
 #include "target/live.h"
+#include "target/proc_numbers.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -45,20 +45,16 @@ static bool process_is_named(int pid, const char *name)
 
 static struct hb_error *find_process(const char *name, int *ret)
 {
-	DIR *proc = opendir("/proc");
+	hb_cleanup(hb_proc_numbers_close) DIR *proc = hb_proc_numbers(0, "");
 	if (!proc)
 		return hb_error_create(HB_ERR_ATTACH, "cannot list processes: /proc: %s", strerror(errno));
 	HB_VEC(int) found = {0};
-	for (struct dirent *entry; (entry = readdir(proc));) {
-		int pid;
-		if (parse_pid(entry->d_name, &pid) && pid != getpid() && process_is_named(pid, name) &&
-		    !hb_vec_push(&found, pid)) {
-			closedir(proc);
-			hb_vec_deinit(&found);
-			return hb_error_nomem();
-		}
+	for (int pid; hb_proc_next_number(proc, &pid);) {
+		if (pid == getpid() || !process_is_named(pid, name) || hb_vec_push(&found, pid))
+			continue;
+		hb_vec_deinit(&found);
+		return hb_error_nomem();
 	}
-	closedir(proc);
 	struct hb_error *err = NULL;
 	if (found.len == 1) {
 		*ret = found.data[0];

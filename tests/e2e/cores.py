@@ -9,6 +9,7 @@ import re
 import resource
 import shutil
 import signal
+import struct
 import subprocess
 
 from common import ROOT, WORK, Victim, build_victim, check, disturbed, heldby, not_ok, run, skip
@@ -274,6 +275,37 @@ def broken_files():
     check("broken: a folder", done.returncode == 3 and "directory" in done.stderr, done.stderr)
 
 
+def cut_at(core, addr):
+    """The bytes of a core whose segment at an address ends there."""
+    made = bytearray(core.read_bytes())
+    start, = struct.unpack_from("<Q", made, 32)  # Elf64_Ehdr.e_phoff; e_phentsize, e_phnum
+    size, n = struct.unpack_from("<HH", made, 54)
+    for at in range(start, start + n * size, size):
+        kind, _, _, where, _, _, length = struct.unpack_from("<IIQQQQQ", made, at)  # Elf64_Phdr
+        if kind == 1 and where <= addr < where + length:  # PT_LOAD
+            struct.pack_into("<QQ", made, at + 32, addr - where, addr - where)  # p_filesz, p_memsz
+    return bytes(made)
+
+
+def without_data():
+    """What a global variable holds is not called free, or leaked, where the variable is missing, without a word."""
+    program = build_victim("kinds")
+    if not program:
+        return not_ok("without data: victim builds", "see above")
+    symbols = subprocess.run(["nm", program], stdout=subprocess.PIPE, text=True).stdout
+    victim = Victim(program)
+    saved = WORK / "data.core"
+    heldby("snapshot", victim.pid, "-o", saved)
+    victim.stop()
+    for section in "data", "bss":
+        addr = int(re.search(rf"^([0-9a-f]+) . runtime\.{section}$", symbols, re.M).group(1), 16) & -4096
+        path = WORK / f"no-{section}.core"
+        path.write_bytes(cut_at(saved, addr))
+        done = heldby("report", path)
+        check(f"without data: {section} is missed", done.returncode == 5 and "words of global variables" in done.stderr,
+              f"exit status {done.returncode}: {done.stderr}")
+
+
 def places():
     program = build_victim("kinds")
     if not program:
@@ -291,4 +323,4 @@ def places():
     victim.stop()
 
 
-run(whole_programs, other_tools, broken_files, places)
+run(whole_programs, other_tools, broken_files, without_data, places)
