@@ -36,11 +36,7 @@ static bool is_inside(const struct hb_graph *graph, const struct grown *a, const
 	uint32_t wanted = a->head ? graph->number[a->head] : 0;
 	if (!wanted || graph->slot_of[wanted] != a->head || !b->head || a->head == b->head)
 		return false;
-	for (uint32_t number = hb_graph_dominator_of_slot(graph, b->head); number >= wanted;
-	     number = graph->idom[number])
-		if (number == wanted)
-			return true;
-	return false;
+	return hb_graph_dominates(graph, wanted, hb_graph_dominator_of_slot(graph, b->head));
 }
 
 static size_t collect(struct hb_growth *growth, struct grown *list, size_t max)

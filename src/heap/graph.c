@@ -165,6 +165,13 @@ uint32_t hb_graph_dominator_of_slot(const struct hb_graph *graph, uint32_t slot)
 	return graph->slot_of[number] == slot ? graph->idom[number] : number; /* leaves have their dominator's number */
 }
 
+bool hb_graph_dominates(const struct hb_graph *graph, uint32_t above, uint32_t below)
+{
+	while (below > above)
+		below = graph->idom[below];
+	return below == above;
+}
+
 /* --- The invariant ---------------------------------------------------------------------------------------------- */
 
 static bool numbers_are_valid(const struct hb_graph *graph)

@@ -52,6 +52,9 @@ bool hb_graph_is_valid(const struct hb_graph *graph);
 /* Immediate dominator of any reached object (leaf or not): a depth-first number, 0 when not reached. */
 uint32_t hb_graph_dominator_of_slot(const struct hb_graph *graph, uint32_t slot);
 
+/* Whether every path from the roots to an object goes through another one: both by number, and not the virtual root's. */
+bool hb_graph_dominates(const struct hb_graph *graph, uint32_t above, uint32_t below);
+
 /* Reachability alone (27 ns an object): sets a bit a slot. For oracles and later looks. `marked` has nslots + 1 bits.
  * Follows every edge (no phases, no cuts). */
 struct hb_error *hb_graph_mark(const struct hb_heap *heap, const struct hb_roots *roots,

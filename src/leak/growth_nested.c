@@ -18,9 +18,9 @@ enum { MAX_KEYS = 65536, SHOWN = 5, MAX_LABEL = 48 };
 
 struct owner { /* the entry of a map whose value is a map */
 	uint64_t bytes, entries;
-	uint64_t key;  /* where its bytes are in keys */
-	size_t parent; /* of the second level: its owner's index */
-	uint32_t slot; /* of the inner map's header */
+	uint64_t key;    /* where its bytes are in keys */
+	uint32_t slot;   /* of the inner map's header */
+	uint32_t parent; /* the slot of the one that this is in; of the first level: 0 */
 };
 
 struct owners {
@@ -28,7 +28,7 @@ struct owners {
 	const struct hb_map *map;
 	HB_VEC(struct owner) list;
 	HB_VEC(uint8_t) keys;
-	size_t parent;
+	uint32_t parent;
 	bool nomem;
 };
 
@@ -61,7 +61,7 @@ static bool visit(void *ctx, const uint8_t *key, const uint8_t *elem)
 	return true;
 }
 
-static struct hb_error *add_owners(struct owners *owners, uint32_t header, size_t parent)
+static struct hb_error *add_owners(struct owners *owners, uint32_t header, uint32_t parent)
 {
 	const struct hb_analysis *analysis = owners->analysis;
 	struct hb_map map;
@@ -141,35 +141,68 @@ static struct hb_error *say_rest(size_t n, const char *below, struct hb_finding 
 	return n <= SHOWN ? NULL : hb_finding_because(finding, hb_say("and %s more keys%s", count, below));
 }
 
+static void sort(struct owners *owners)
+{
+	if (owners->list.len)
+		qsort(owners->list.data, owners->list.len, sizeof(*owners->list.data), compare);
+}
+
+/* The largest of one level. */
+static struct hb_error *say_level(const struct owners *owners, const struct owners *above, uint32_t type,
+                                  uint64_t whole, struct hb_finding *finding)
+{
+	const struct hb_type *types = owners->analysis->types->list;
+	for (size_t i = 0; i < hb_min(owners->list.len, (size_t)SHOWN); i++) {
+		const struct owner *owner = &owners->list.data[i];
+		char name[512], outer[128] = "", inner[128];
+		for (size_t k = 0; above && k < above->list.len; k++)
+			if (above->list.data[k].slot == owner->parent)
+				label(above, type, &above->list.data[k], k, outer, sizeof(outer));
+		label(owners, above ? types[type].elem : type, owner, i, inner, sizeof(inner));
+		snprintf(name, sizeof(name), "%s%s%s", outer, above ? ", " : "", inner);
+		TRY(say_owner(owner, name, whole, finding));
+	}
+	return say_rest(owners->list.len, above ? " below these" : "", finding);
+}
+
+/* An inner map that a goroutine has in its hands at the moment, too, is not in what the map above it retains; it is the key's all
+ * the same. Returns what all own together. */
+static uint64_t add_shared(const struct hb_graph *graph, uint32_t header, struct owners *first,
+                           const struct owners *second)
+{
+	uint32_t top = graph->number[header];
+	uint64_t whole = graph->retained[top];
+	size_t k = 0; /* they are in the order of the first level */
+	for (size_t i = 0; i < first->list.len; i++) {
+		struct owner *owner = &first->list.data[i];
+		uint32_t number = graph->number[owner->slot];
+		bool is_shared = !hb_graph_dominates(graph, top, number);
+		whole += is_shared ? owner->bytes : 0;
+		for (; k < second->list.len && second->list.data[k].parent == owner->slot; k++) {
+			uint32_t below = graph->number[second->list.data[k].slot];
+			uint64_t bytes = second->list.data[k].bytes;
+			if (hb_graph_dominates(graph, number, below))
+				continue;
+			owner->bytes += bytes;
+			whole += hb_graph_dominates(graph, top, below) ? 0 : bytes;
+		}
+	}
+	return whole;
+}
+
 /* The largest keys of the outer map; then, where those are maps of maps again, the largest of the next level. */
 static struct hb_error *say_owners(const struct hb_analysis *analysis, uint32_t header, struct owners *first,
                                    struct owners *second, struct hb_finding *finding)
 {
 	uint32_t type = hb_typing_map_of(analysis->typing, header);
-	uint64_t whole = analysis->graph->retained[analysis->graph->number[header]];
-	char name[512], outer[128];
 	TRY(add_owners(first, header, 0));
-	if (first->list.len)
-		qsort(first->list.data, first->list.len, sizeof(*first->list.data), compare);
-	for (size_t i = 0; i < first->list.len; i++) {
-		if (i < SHOWN) {
-			label(first, type, &first->list.data[i], i, outer, sizeof(outer));
-			TRY(say_owner(&first->list.data[i], outer, whole, finding));
-		}
-		TRY(add_owners(second, first->list.data[i].slot, i));
-	}
-	TRY(say_rest(first->list.len, "", finding));
-	if (second->list.len)
-		qsort(second->list.data, second->list.len, sizeof(*second->list.data), compare);
-	for (size_t i = 0; i < hb_min(second->list.len, (size_t)SHOWN); i++) {
-		const struct owner *owner = &second->list.data[i];
-		char inner[128];
-		label(first, type, &first->list.data[owner->parent], owner->parent, outer, sizeof(outer));
-		label(second, analysis->types->list[type].elem, owner, i, inner, sizeof(inner));
-		snprintf(name, sizeof(name), "%s, %s", outer, inner);
-		TRY(say_owner(owner, name, whole, finding));
-	}
-	return say_rest(second->list.len, " below these", finding);
+	for (size_t i = 0; i < first->list.len; i++)
+		TRY(add_owners(second, first->list.data[i].slot, first->list.data[i].slot));
+	uint64_t whole = add_shared(analysis->graph, header, first, second);
+	sort(first);
+	sort(second);
+	TRY(say_level(first, NULL, type, whole, finding));
+	return say_level(second, first, type, whole, finding);
 }
 
 static struct hb_error *describe(const struct hb_analysis *analysis, const struct hb_population *population,

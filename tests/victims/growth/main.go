@@ -71,6 +71,8 @@ func main() {
 		control.PrintUint(uint64(chosen.count()), 10)
 		mu.Unlock()
 		control.Flush()
+	}}, control.Command{Name: "hold", Run: func([]byte) { // an inner map of a router's
+		go use(addressesOfFirst())
 	}}, control.Command{Name: "exec", Run: func([]byte) { // becomes another process of the same number
 		_ = syscall.Exec("/bin/sleep", []string{"sleep", "60"}, nil)
 	}})

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
+	"time"
 )
 
 // A router manager in small: addresses by VRF, and what each VMC has there, until it dies.
@@ -102,6 +104,18 @@ func countAddresses() (n int) {
 		n += len(vmcs)
 	}
 	return n
+}
+
+func addressesOfFirst() map[string]map[int]vmcAddress {
+	mu.Lock()
+	defer mu.Unlock()
+	return VmcAddresses[100]
+}
+
+// Somebody who is at it for an hour.
+func use(vmcs map[string]map[int]vmcAddress) {
+	time.Sleep(time.Hour)
+	runtime.KeepAlive(vmcs)
 }
 
 func init() {
