@@ -43,6 +43,7 @@ struct hb_sample_place {
 /* One population at one look. */
 struct hb_counted {
 	uint64_t count, capacity; /* capacity 0: unknown */
+	uint64_t at_ns;           /* when: a look may take a while on a busy machine; as hb_look's */
 	uint64_t *ids;            /* of the sample's elements, rising; owned. NULL: not sampled */
 	uint32_t nids;
 	bool known;   /* count is */

@@ -77,7 +77,8 @@ static double rate(uint64_t from, uint64_t to, uint64_t ns)
 
 static void measure(const struct seen *seen, struct hb_judgement *judgement)
 {
-	uint64_t early = seen->at[1]->at_ns - seen->at[0]->at_ns, late = seen->at[2]->at_ns - seen->at[1]->at_ns;
+	uint64_t early = seen->counted[1]->at_ns - seen->counted[0]->at_ns;
+	uint64_t late = seen->counted[2]->at_ns - seen->counted[1]->at_ns;
 	uint64_t counts[3];
 	for (unsigned i = 0; i < 3; i++)
 		counts[i] = seen->counted[i]->count;

@@ -45,8 +45,8 @@ struct look {
 
 /* --- Counting ----------------------------------------------------------------------------------------------------- */
 
-static bool read_population(struct look *look, const struct hb_population *population, struct hb_sample_place *place,
-                            struct hb_elements *elements, struct hb_counted *ret)
+static bool read_kind(struct look *look, const struct hb_population *population, struct hb_sample_place *place,
+                      struct hb_elements *elements, struct hb_counted *ret)
 {
 	const struct hb_types *types = look->growth->analysis->types;
 	switch (population->kind) {
@@ -59,6 +59,15 @@ static bool read_population(struct look *look, const struct hb_population *popul
 	default:
 		return elements && hb_look_at_nodes(&look->peek, look->growth, population, place, elements, ret);
 	}
+}
+
+static bool read_population(struct look *look, const struct hb_population *population, struct hb_sample_place *place,
+                            struct hb_elements *elements, struct hb_counted *ret)
+{
+	uint64_t at = look->peek.frozen ? look->peek.stopped_at_ns : hb_now_ns();
+	bool done = read_kind(look, population, place, elements, ret);
+	ret->at_ns = at;
+	return done;
 }
 
 static struct hb_error *check_target(struct look *look)

@@ -5,6 +5,7 @@
  * casgstatus, newproc1; 1.18-1.27). It has eight bits: one that ran 256 times, or a multiple, seems not to have run.
  */
 #include "base/order.h"
+#include "base/progress.h"
 #include "growth/populations.h"
 #include "leak/parked.h"
 
@@ -72,6 +73,7 @@ struct look {
 	uint8_t *records; /* as many as are read at once */
 	struct ids *ids;  /* by pile */
 	uint64_t alive;   /* goroutines, without the runtime's own */
+	uint64_t at_ns;   /* when they were read */
 	uint64_t startpc; /* of the last one; whether it was one of the runtime's */
 	bool system;
 };
@@ -184,6 +186,7 @@ static void settle(struct look *look, struct hb_counted *ret)
 			qsort(ids->list.data, ids->list.len, sizeof(*ids->list.data), hb_compare_u64);
 		ret[i] = (struct hb_counted){
 		        .count = ids->list.len * look->growth->pile_stride,
+		        .at_ns = look->at_ns,
 		        .ids = hb_take(ids->list.data),
 		        .nids = (uint32_t)ids->list.len,
 		        .known = true,
@@ -199,6 +202,7 @@ static struct hb_error *run(struct look *look, struct hb_counted *ret)
 	if (!look->records || !look->ids)
 		return hb_error_nomem();
 	TRY(read_addresses(look));
+	look->at_ns = hb_now_ns();
 	TRY(read_goroutines(look));
 	settle(look, ret);
 	return NULL;

@@ -13,6 +13,7 @@
 struct looks { /* three, ten seconds apart */
 	uint64_t counts[3], capacity;
 	uint64_t first_id[3]; /* of the sample: ids rise by one from there to the count */
+	uint64_t late_s[3];   /* behind the look, when it was counted */
 	uint64_t uptime_s;    /* at the last look */
 };
 
@@ -23,8 +24,11 @@ static struct hb_type type = {.name = "map[string]int"};
 static void add(struct hb_growth *growth, struct hb_population *population, const struct looks *looks, unsigned k)
 {
 	struct hb_look look = {.at_ns = k * 10 * SECOND, .uptime_ns = (looks->uptime_s - 20 + k * 10) * SECOND};
-	struct hb_counted counted = {
-	        .count = looks->counts[k], .capacity = looks->capacity, .known = true, .sampled = true};
+	struct hb_counted counted = {.count = looks->counts[k],
+	                             .capacity = looks->capacity,
+	                             .at_ns = look.at_ns + looks->late_s[k] * SECOND,
+	                             .known = true,
+	                             .sampled = true};
 	counted.nids = (uint32_t)looks->counts[k];
 	counted.ids = calloc(counted.nids + 1u, sizeof(uint64_t));
 	assert_non_null(counted.ids);
@@ -60,6 +64,16 @@ static void a_leak_passes_all_tests(void **state)
 	assert_int_equal(judgement.settled, 1000);
 	assert_int_equal(judgement.kept, 1000);
 	assert_true(judgement.rate > 99 && judgement.rate < 101);
+}
+
+static void a_rate_is_that_of_the_moments_of_counting(void **state)
+{
+	(void)state;
+	struct hb_judgement judgement =
+	        judge(&(struct looks){.counts = {1000, 2400, 3000}, .late_s = {0, 4, 0}, .uptime_s = 30});
+	assert_int_equal(judgement.verdict, HB_GROWTH_LIKELY);
+	assert_true(judgement.early_rate > 99 && judgement.early_rate < 101);
+	assert_true(judgement.late_rate > 99 && judgement.late_rate < 101);
 }
 
 static void each_test_is_named_when_it_fails(void **state)
@@ -143,6 +157,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	        cmocka_unit_test(a_leak_passes_all_tests),
+	        cmocka_unit_test(a_rate_is_that_of_the_moments_of_counting),
 	        cmocka_unit_test(each_test_is_named_when_it_fails),
 	        cmocka_unit_test(few_are_gone),
 	        cmocka_unit_test(two_looks_say_nothing),
