@@ -23,7 +23,7 @@ struct hb_error *hb_growth_wait(const struct hb_target *target, uint64_t until_n
  * A look that fails leaves nothing behind. */
 static struct hb_error *look_when_possible(struct hb_growth *growth, struct hb_target *target)
 {
-	enum { TRIES = 5, FIRST_REST_NS = 200000000 };
+	enum { TRIES = 6, FIRST_REST_NS = 200000000 };
 	for (unsigned try = 0;; try++) {
 		struct hb_error *err = hb_growth_look(growth, target);
 		if (!err || err->code != HB_ERR_ATTACH || try + 1 == TRIES)

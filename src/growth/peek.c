@@ -163,7 +163,7 @@ struct hb_error *hb_peek_freeze(struct hb_peek *peek, uint64_t max_wait_ns)
 			return hb_error_nomem();
 		}
 	}
-	uint64_t start = hb_now_ns(), unread = 0;
+	uint64_t unread = 0;
 	struct hb_error *err = hb_target_stop(peek->target, max_wait_ns);
 	if (!err) {
 		peek->stopped_at_ns = hb_now_ns();
@@ -175,7 +175,7 @@ struct hb_error *hb_peek_freeze(struct hb_peek *peek, uint64_t max_wait_ns)
 			hb_error_destroy(resumed);
 		else
 			err = resumed;
-		peek->pause_ns = hb_now_ns() - start;
+		peek->pause_ns = hb_now_ns() - peek->target->stopping_ns;
 	}
 	peek->frozen_bytes = ranges.len * PAGE;
 	hb_vec_deinit(&ranges);

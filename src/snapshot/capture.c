@@ -200,9 +200,10 @@ static void say_pause(const struct hb_snapshot *snapshot, const struct pause *pa
 static struct hb_error *stop_and_read(struct capture *capture)
 {
 	hb_progress_stage("reading", 0);
-	struct pause pause = {.start = hb_now_ns()};
+	struct pause pause = {0};
 	uint64_t max_pause = capture->options->max_pause_ns;
 	TRY(hb_target_stop(capture->target, max_pause ? hb_min(max_pause, STOP_WAIT_NS) : STOP_WAIT_NS));
+	pause.start = capture->target->stopping_ns;
 	pause.stopped = hb_now_ns();
 	capture->stopped = true;
 	struct hb_error *err = freeze(capture, &pause);

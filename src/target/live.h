@@ -1,5 +1,6 @@
 /* A live process: private parts shared by live.c (open, reads), live_mappings.c (maps and smaps) and live_stop.c (ptrace). */
 #pragma once
+#include "target/holder.h"
 #include "target/target.h"
 
 #include <pthread.h>
@@ -18,6 +19,7 @@ struct hb_live {
 	int mem_fd;     /* /proc/PID/mem, read-only; also proof of permission */
 	int pagemap_fd; /* /proc/PID/pagemap */
 	int exe_fd;
+	struct hb_holder holder; /* while the target is stopped */
 	HB_VEC(struct hb_held_thread) held;
 	bool held_by_caller;       /* who traces it already, has stopped all of it, and lets it go */
 	pthread_mutex_t held_lock; /* of the list, not of what is in it */

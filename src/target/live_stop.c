@@ -2,7 +2,7 @@
  *
  * PTRACE_SEIZE + PTRACE_INTERRUPT: no SIGSTOP is sent, so nothing shows to the target or its parent, and no signal
  * disposition changes. PTRACE_O_EXITKILL is never set: when heldby dies, whatever the reason, the kernel detaches and
- * the threads run on. All ptrace requests come from the thread that seized.
+ * the threads run on. All ptrace requests come from the thread that seized (holder.h).
  */
 #include "base/bytes.h"
 #include "base/progress.h"
@@ -173,6 +173,27 @@ static bool note_status(struct hb_live *live, size_t index, int status)
 	return true;
 }
 
+/* What one of those that did not stop in time is doing. */
+static struct hb_error *late_error(const struct hb_live *live, size_t running)
+{
+	int pid = live->target.pid;
+	struct hb_proc_stat stat = {0};
+	size_t i = 0;
+	while (i + 1 < live->held.len && live->held.data[i].stopped)
+		i++;
+	bool known = hb_proc_stat(pid, live->held.data[i].tid, &stat);
+	const char *why = !known ? "is not there any more"
+	                  : stat.state == 'R'
+	                          ? "waits for a processor: the machine is busy, or the target's control group "
+	                            "has used up its share"
+	                  : stat.state == 'D' ? "is in an uninterruptible wait, for a disk or a driver"
+	                                      : "takes its time";
+	return hb_error_create(HB_ERR_ATTACH,
+	                       "%zu of %zu threads of process %d did not stop in time (thread %d %s); the target runs "
+	                       "on: try again",
+	                       running, live->held.len, pid, live->held.data[i].tid, why);
+}
+
 /* Waits until every held thread has stopped; *late when one does not in time. */
 static struct hb_error *wait_all(struct hb_live *live, uint64_t deadline_ns, bool *late)
 {
@@ -200,10 +221,7 @@ static struct hb_error *wait_all(struct hb_live *live, uint64_t deadline_ns, boo
 			return hb_interrupted_error();
 		*late = hb_now_ns() > deadline_ns;
 		if (*late)
-			return hb_error_create(HB_ERR_ATTACH,
-			                       "%zu of %zu threads of process %d did not stop in time (uninterruptible "
-			                       "disk or driver wait?); the target runs on: try again",
-			                       running, live->held.len, live->target.pid);
+			return late_error(live, running);
 		if (round > 50) /* the first rounds spin: threads stop within tens of microseconds */
 			nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
 	}
@@ -235,18 +253,37 @@ static void read_registers(int tid, struct hb_thread *ret)
 		r->general[r->ngeneral++] = hb_load_u64((const char *)vector.xmm_space + 8 * i);
 }
 
+struct exit_change {
+	int tid, status;
+	bool done;
+};
+
+static void change_exit_status(void *ctx)
+{
+	struct exit_change *change = ctx;
+	struct user_regs_struct regs;
+	struct iovec io = {&regs, sizeof(regs)};
+	if (ptrace(PTRACE_GETREGSET, change->tid, (void *)NT_PRSTATUS, &io) || io.iov_len < sizeof(regs) ||
+	    regs.orig_rax != SYS_exit_group)
+		return;
+	regs.rdi = (unsigned)change->status;
+	change->done = !ptrace(PTRACE_SETREGSET, change->tid, (void *)NT_PRSTATUS, &io);
+}
+
 /* Called while it is stopped on the way into the system call, which starts anew when it is let go: with these registers
  * (x86-64: the number in orig_rax, the first argument in rdi). */
 bool hb_live_change_exit_status(struct hb_target *target, int tid, int status)
 {
-	struct user_regs_struct regs;
-	struct iovec io = {&regs, sizeof(regs)};
-	struct hb_held_thread *held = find_held(hb_live_of(target), tid);
-	if (!held || !held->stopped || ptrace(PTRACE_GETREGSET, tid, (void *)NT_PRSTATUS, &io) ||
-	    io.iov_len < sizeof(regs) || regs.orig_rax != SYS_exit_group)
+	struct hb_live *live = hb_live_of(target);
+	const struct hb_held_thread *held = find_held(live, tid);
+	struct exit_change change = {.tid = tid, .status = status};
+	if (!held || !held->stopped)
 		return false;
-	regs.rdi = (unsigned)status;
-	return !ptrace(PTRACE_SETREGSET, tid, (void *)NT_PRSTATUS, &io);
+	if (live->holder.is_there)
+		hb_holder_do(&live->holder, change_exit_status, &change);
+	else /* the caller holds it */
+		change_exit_status(&change);
+	return change.done;
 }
 
 static int compare_tid(const void *a, const void *b)
@@ -301,75 +338,84 @@ static struct hb_error *stop_once(struct hb_live *live, uint64_t max_wait_ns, bo
 	return read_threads(live);
 }
 
-static struct hb_error *stop_with_reaper(struct hb_live *live, uint64_t max_wait_ns, bool *late)
+/* What the tracing thread does, and says. */
+struct stop {
+	struct hb_live *live;
+	uint64_t max_wait_ns;
+	struct hb_error *err;
+	bool late;
+};
+
+static void stop_in_holder(void *ctx)
 {
-	struct reaper reaper = {.live = live, .wake = PTHREAD_COND_INITIALIZER};
-	if (pthread_create(&reaper.thread, NULL, reap, &reaper))
-		return hb_error_nomem();
-	struct hb_error *err = stop_once(live, max_wait_ns, late);
+	struct stop *stop = ctx;
+	struct reaper reaper = {.live = stop->live, .wake = PTHREAD_COND_INITIALIZER};
+	if (pthread_create(&reaper.thread, NULL, reap, &reaper)) {
+		stop->err = hb_error_nomem();
+		return;
+	}
+	stop->err = stop_once(stop->live, stop->max_wait_ns, &stop->late);
 	stop_reaper(&reaper);
-	return err;
+}
+
+static struct hb_error *stop_as_holder(struct hb_live *live, uint64_t max_wait_ns, bool *late)
+{
+	struct stop stop = {.live = live, .max_wait_ns = max_wait_ns};
+	if (!hb_holder_start(&live->holder))
+		return hb_error_nomem();
+	live->target.stopping_ns = hb_now_ns();
+	hb_holder_do(&live->holder, stop_in_holder, &stop);
+	*late = stop.late;
+	return stop.err;
 }
 
 /* A thread in an uninterruptible wait, or one that waits for a processor of a busy machine, keeps the others waiting:
- * they are let go again, and a later try may find it elsewhere. */
+ * they are let go again, and a later try may find it elsewhere. A control group that has used up its share of the
+ * processors waits for tenths of a second (sched(7), CFS bandwidth control: periods of 100 ms), so rests get long. */
 struct hb_error *hb_live_stop(struct hb_target *target, uint64_t max_wait_ns)
 {
-	enum { TRIES = 6, FIRST_REST_NS = 5000000 };
+	enum { TRIES = 6 };
+	static const long REST_NS[TRIES - 1] = {5000000, 20000000, 80000000, 300000000, 800000000};
 	struct hb_live *live = hb_live_of(target);
 	if (live->held_by_caller) {
 		hold_job_control(live);
 		target->stopped = true;
+		target->stopping_ns = hb_now_ns();
 		return read_threads(live);
 	}
 	for (unsigned try = 0;; try++) {
 		bool late = false;
 		hold_job_control(live);
 		target->stopped = true; /* from the first seize on, resume has something to do */
-		struct hb_error *err = stop_with_reaper(live, max_wait_ns, &late);
+		struct hb_error *err = stop_as_holder(live, max_wait_ns, &late);
 		if (!err)
 			return NULL;
 		hb_error_destroy(hb_live_resume(target));
 		if (!late || try + 1 == TRIES || hb_interrupted())
 			return err;
 		hb_error_destroy(err);
-		nanosleep(&(struct timespec){.tv_nsec = FIRST_REST_NS << try}, NULL);
+		nanosleep(&(struct timespec){.tv_nsec = REST_NS[try]}, NULL);
 	}
 }
 
-/* Lets one thread go; false when it has not reported its stop yet, for then it cannot be detached. */
-static bool let_go(struct hb_held_thread *held)
+/* Threads that stand are let go here, with the signal that they were caught with; all others when the tracing thread ends. */
+static void let_go(void *ctx)
 {
-	if (!held->stopped) {
-		int status;
-		pid_t got = waitpid(held->tid, &status, __WALL | WNOHANG);
-		if (got < 0 || (got == held->tid && !WIFSTOPPED(status)))
-			return true; /* gone */
-		if (got != held->tid)
-			return false;
-		held->signal = status >> 16 ? 0 : WSTOPSIG(status);
+	struct hb_live *live = ctx;
+	for (size_t i = 0; i < live->held.len; i++) {
+		const struct hb_held_thread *held = &live->held.data[i];
+		if (held->stopped)
+			ptrace(PTRACE_DETACH, held->tid, NULL, (void *)(long)held->signal);
 	}
-	if (!ptrace(PTRACE_DETACH, held->tid, NULL, (void *)(long)held->signal))
-		return true;
-	held->stopped = false; /* it was killed where it stood: it ends only when somebody has waited for it */
-	return false;
 }
 
-/* Threads that stand are let go first, then those that are about to. One that is in an uninterruptible wait stays
- * seized and listed, without harm: the kernel lets go of it when heldby ends, or the next stop takes it along. */
 struct hb_error *hb_live_resume(struct hb_target *target)
 {
 	struct hb_live *live = hb_live_of(target);
-	uint64_t deadline = hb_now_ns() + 200000000;
-	while (!live->held_by_caller) {
-		for (size_t i = 0; i < live->held.len;)
-			if (let_go(&live->held.data[i]))
-				drop_held(live, i);
-			else
-				i++;
-		if (!live->held.len || hb_now_ns() > deadline)
-			break;
-		nanosleep(&(struct timespec){.tv_nsec = 20000}, NULL);
+	if (live->holder.is_there) {
+		hb_holder_do(&live->holder, let_go, live);
+		hb_holder_end(&live->holder);
+		live->held.len = 0;
 	}
 	if (target->stopped)
 		pthread_sigmask(SIG_SETMASK, &live->signals_before, NULL);

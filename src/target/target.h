@@ -62,6 +62,7 @@ struct hb_target {
 	struct hb_target_memory memory;
 	struct hb_notes notes;
 	bool stopped;
+	uint64_t stopping_ns; /* monotonic clock: when its threads were asked to stop, of the try that they did at */
 };
 
 struct hb_target_ops {

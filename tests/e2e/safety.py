@@ -154,6 +154,19 @@ def stopped_by_its_owner(target):
     check("a stopped target: goes on when told", not (what := target.lives()), what)
 
 
+def longest_stop(pid, process):
+    """For how long a thread is seen in a tracer's hands without a break, until the process ends."""
+    since, longest = {}, 0
+    while process.popen.poll() is None:
+        for thread in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            if (status_of(pid, thread.name) or {"State": ""})["State"].startswith("t"):
+                longest = max(longest, time.monotonic() - since.setdefault(thread.name, time.monotonic()))
+            else:
+                since.pop(thread.name, None)
+        time.sleep(0.01)
+    return longest
+
+
 def unstoppable_thread():
     """A thread in an uninterruptible wait: heldby tries again for a while, then gives up, and no other thread stays held."""
     program = build_victim("heartbeat", "1.26.8", cgo=1)
@@ -173,8 +186,10 @@ def unstoppable_thread():
     check("a thread that cannot be stopped for a second: the target lives", not (what := target.lives()), what)
     report = Process(HELDBY, "report", target.pid, "--wait", "4s", "-v")
     report.wait_for("look 1:")
-    waits(6) # far beyond the second look
+    waits(8)  # far beyond the second look, and until after tries at it
+    longest = longest_stop(target.pid, report)
     code, text = report.popen.wait(timeout=60), report.text()
+    check("a thread that cannot be stopped at a look: it goes on when it can", longest < 0.2, f"it was held for {longest:.2f} s")
     check("a thread that cannot be stopped at a look: it is put off", code == 0 and "look 2 is put off" in text and "look 3:" in text, f"{code}: {text}")
     check("a thread that cannot be stopped at a look: the target lives", not (what := target.lives()), what)
     waits(600)
