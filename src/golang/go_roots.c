@@ -74,6 +74,11 @@ static struct hb_error *start_global(struct builder *builder, const struct hb_gl
 	                                               .type = global->type});
 }
 
+static uint8_t phase_of(const struct hb_global *global)
+{
+	return !global ? 0 : global->runtime_internal ? 2 : global->is_pool ? 1 : 0;
+}
+
 /* The pointer words of data or bss, by the mask the linker made for the collector (one bit a word). */
 static struct hb_error *scan_section(struct builder *builder, uint64_t start, uint64_t end, uint64_t mask_addr,
                                      uint8_t phase)
@@ -97,13 +102,13 @@ static struct hb_error *scan_section(struct builder *builder, uint64_t start, ui
 		if (!(mask[i / 8] >> (i % 8) & 1))
 			continue;
 		if (!hb_snapshot_u64(builder->go->snapshot, addr, &value)) {
-			builder->unread_globals += phase == 0; /* every section is scanned once more for phase 2 */
+			builder->unread_globals += phase == 0; /* every section is scanned once a phase */
 			continue;
 		}
 		if (!value || !hb_heap_slot(builder->heap, value))
 			continue;
 		const struct hb_global *global = addr < current_end ? current : hb_globals_at(builder->globals, addr);
-		if ((global && global->runtime_internal) != (phase == 2))
+		if (phase_of(global) != phase)
 			continue;
 		if (!started || global != current || !global) {
 			TRY(start_global(builder, global, addr, phase));
@@ -143,7 +148,7 @@ static const char *creator_name(const struct builder *builder, const struct hb_g
 {
 	struct hb_go_line line;
 	if (goroutine->id == 1)
-		return "main goroutine";
+		return HB_ROOT_MAIN;
 	if (goroutine->gopc && hb_go_lines(builder->go, goroutine->gopc - 1, &line, 1))
 		return line.function;
 	return "an unknown function";
@@ -417,6 +422,7 @@ static struct hb_error *build(struct builder *builder)
 	TRY(add_goroutines(builder));
 	TRY(add_threads(builder));
 	TRY(add_timers(builder));
+	TRY(scan_globals(builder, 1));
 	TRY(add_specials(builder, kinds->finalizer, HB_ROOT_FINALIZERS));
 	TRY(add_specials(builder, kinds->cleanup, HB_ROOT_CLEANUPS));
 	TRY(add_specials(builder, kinds->weak_handle, HB_ROOT_WEAK_POINTERS));

@@ -13,6 +13,8 @@
 #define HB_ROOT_WEAK_POINTERS "weak pointers"
 #define HB_ROOT_FINALIZERS    "finalizers" /* what they will need; not those that are due */
 #define HB_ROOT_CLEANUPS      "cleanups"
+/* The group of the first goroutine: no statement of the program creates it. */
+#define HB_ROOT_MAIN "main goroutine"
 
 struct hb_error *hb_go_roots(const struct hb_go *go, const struct hb_heap *heap, const struct hb_goroutines *goroutines,
                              const struct hb_globals *globals, const struct hb_go_timers *timers,

@@ -249,6 +249,7 @@ struct hb_error *hb_globals_read_with(const struct hb_go *go, const struct hb_ty
 	}
 	if (go->nmodules > 1)
 		sort_globals(globals);
+	hb_naming_mark_pools(go, types, globals);
 	globals->arena = naming.arena;
 	naming.arena = (struct hb_arena){0};
 #ifdef HB_CHECKS

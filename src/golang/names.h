@@ -13,6 +13,7 @@ struct hb_global {
 	uint64_t type;       /* address of the descriptor of the variable's type, 0 unknown */
 	bool certain;
 	bool runtime_internal; /* bookkeeping of package runtime: see roots.h, phase 2 */
+	bool is_pool;          /* a sync.Pool, or package sync's list of them: phase 1 */
 	uint64_t static_of; /* not a variable but what the initial value of the one at this address leads to: the name
 	                     * is that variable's; 0: a variable */
 };

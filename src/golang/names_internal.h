@@ -52,6 +52,8 @@ struct hb_naming {
 
 /* names_symbols.c: pieces of variables with symbols. */
 struct hb_error *hb_naming_add_symbols(struct hb_naming *naming) HB_MUST_CHECK;
+/* names_pools.c: sets is_pool. */
+void hb_naming_mark_pools(const struct hb_go *go, const struct hb_types *types, struct hb_globals *globals);
 /* names_static.c: fills pointers. */
 struct hb_error *hb_naming_find_pointers(struct hb_naming *naming) HB_MUST_CHECK;
 /* Gives the pieces that only static data points to their holder's name. */

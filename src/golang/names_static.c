@@ -89,12 +89,41 @@ static size_t holder_of(const struct hb_naming *naming, const struct hb_piece *p
 	return best;
 }
 
+static void make_static(struct hb_piece *piece, const struct hb_piece *from)
+{
+	piece->source = HB_PIECE_STATIC;
+	piece->holder = from->source == HB_PIECE_STATIC ? from->holder : from->addr;
+	piece->package = from->package;
+	piece->runtime_internal = from->runtime_internal;
+}
+
+/* What a variable of a pointer type first points to is as large as that type says: what code refers to inside is a part of it. */
+static void claim(struct hb_naming *naming, const struct hb_piece *from)
+{
+	const struct hb_type *types = naming->types ? naming->types->list : NULL;
+	uint32_t type = types && from->type ? hb_types_find(naming->types, from->type) : 0;
+	size_t low = hb_partition_point(naming->by_holder.len, i, naming->by_holder.data[i].at < from->addr);
+	if (!type || types[type].kind != HB_KIND_POINTER || !types[type].elem || low == naming->by_holder.len ||
+	    naming->by_holder.data[low].at != from->addr)
+		return;
+	uint64_t target = naming->by_holder.data[low].target, end = target + types[types[type].elem].size;
+	size_t at = hb_naming_piece_at(naming, target);
+	if (at == SIZE_MAX || naming->pieces.data[at].addr != target)
+		return;
+	for (; at < naming->pieces.len && naming->pieces.data[at].addr < end; at++)
+		if (naming->pieces.data[at].source == HB_PIECE_UNKNOWN)
+			make_static(&naming->pieces.data[at], from);
+}
+
 enum { MAX_ROUNDS = 64 };
 
 /* Data that static data points to belongs to whoever that belongs to: a few rounds, as literals nest a few levels. */
 struct hb_error *hb_naming_name_static(struct hb_naming *naming)
 {
 	bool changed = true;
+	for (size_t i = 0; i < naming->pieces.len; i++)
+		if (naming->pieces.data[i].source == HB_PIECE_SYMBOL)
+			claim(naming, &naming->pieces.data[i]);
 	for (int round = 0; changed && round < MAX_ROUNDS; round++) {
 		changed = false;
 		for (size_t i = 0; i < naming->pieces.len; i++) {
@@ -104,11 +133,7 @@ struct hb_error *hb_naming_name_static(struct hb_naming *naming)
 			size_t holder = holder_of(naming, piece);
 			if (holder == SIZE_MAX)
 				continue;
-			const struct hb_piece *from = &naming->pieces.data[holder];
-			piece->source = HB_PIECE_STATIC;
-			piece->holder = from->source == HB_PIECE_STATIC ? from->holder : from->addr;
-			piece->package = from->package;
-			piece->runtime_internal = from->runtime_internal;
+			make_static(piece, &naming->pieces.data[holder]);
 			changed = true;
 		}
 	}

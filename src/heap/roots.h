@@ -5,8 +5,8 @@
  * above all of them, so that a dominator tree over nodes and objects answers "what would be freed without this holder".
  *
  * Phases: an object reachable from holders of an earlier phase is never charged to a later one, and edges from later
- * phases into earlier ones are dropped. Phase 0: globals, goroutines, timers. Phase 1: finalizers, cleanups and weak
- * handles (their object counts as held by whoever holds it otherwise). Phase 2: the runtime's own bookkeeping (allgs,
+ * phases into earlier ones are dropped. Phase 0: globals, goroutines, timers. Phase 1: sync.Pools,
+ * finalizers, cleanups and weak handles (their object counts as held by whoever holds it otherwise). Phase 2: the runtime's own bookkeeping (allgs,
  * allm, allp, semaphore tables), which reaches nearly everything but holds nothing a user can release.
  */
 #pragma once

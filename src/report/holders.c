@@ -1,5 +1,6 @@
 /* Who holds what: root nodes by retained bytes, and what no single root holds. */
 #include "report/holders.h"
+#include "golang/go_roots.h"
 #include "report/witnesses.h"
 
 #include <string.h>
@@ -68,10 +69,9 @@ static const char *kind_name(enum hb_root_kind kind)
 	return "runtime";
 }
 
-/* go_roots.c names the first goroutine so: no statement of the program creates it. */
 static bool is_main(const struct hb_root_node *node)
 {
-	return !strcmp(node->name, "main goroutine");
+	return !strcmp(node->name, HB_ROOT_MAIN);
 }
 
 static uint64_t children_of(const struct hb_roots *roots, uint32_t node)
@@ -185,12 +185,13 @@ static const char *holder_words(const struct hb_root_node *node)
 /* "main.srv, goroutines created by main.main, …": never claimed to be all of them. */
 static char *shared_name(struct hb_report_builder *builder, const struct hb_witnesses *witnesses)
 {
+	enum { NAMED = 3 };
 	const struct hb_roots *roots = &builder->analysis->roots;
 	char text[1024] = "";
 	size_t used = 0;
 	if (!witnesses->n)
 		return hb_arena_strdup(builder->arena, "several holders");
-	for (size_t i = 0; i < witnesses->n && used < sizeof(text); i++) {
+	for (size_t i = 0; i < hb_min(witnesses->n, (uint32_t)NAMED) && used < sizeof(text); i++) {
 		const struct hb_root_node *node = &roots->nodes.data[witnesses->nodes[i]];
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s, ", holder_words(node), node->name);
 	}
@@ -237,6 +238,7 @@ static struct hb_error *add_all_shared(struct hb_report_builder *builder, struct
 	for (size_t i = 0; i < n; i++)
 		witnesses[i].slot = all->list.data[i].largest;
 	TRY(hb_find_witnesses(builder->analysis, witnesses, n));
+	TRY(hb_find_goroutine_witnesses(builder->analysis, witnesses, n));
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < n; k++)
 			if (witnesses[k].slot == all->list.data[i].largest)

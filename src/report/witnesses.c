@@ -1,5 +1,7 @@
 #include "report/witnesses.h"
 #include "base/progress.h"
+#include "golang/go_roots.h"
+#include "heap/marker.h"
 #include "heap/pointers.h"
 
 #include <string.h>
@@ -30,16 +32,29 @@ static struct hb_witnesses *find(const struct search *search, uint64_t addr)
 	return bsearch(&wanted, search->list, search->n, sizeof(wanted), by_slot);
 }
 
-/* Holders that read the same (several `go` statements of one function) count once. */
+/* Holders that read the same (several `go` statements of one function) count once. The first one is of the earliest phase that
+ * there is. */
 static void add(const struct hb_roots *roots, struct hb_witnesses *witnesses, uint32_t node)
 {
-	while (roots->nodes.data[node].parent != HB_ROOT_NONE)
-		node = roots->nodes.data[node].parent;
+	const struct hb_root_node *nodes = roots->nodes.data;
+	while (nodes[node].parent != HB_ROOT_NONE)
+		node = nodes[node].parent;
 	for (uint32_t i = 0; i < witnesses->n; i++)
-		if (!strcmp(roots->nodes.data[witnesses->nodes[i]].name, roots->nodes.data[node].name))
+		if (!strcmp(nodes[witnesses->nodes[i]].name, nodes[node].name))
 			return;
-	if (witnesses->n < HB_MAX_WITNESSES)
+	if (witnesses->n < HB_MAX_WITNESSES && (!witnesses->n || nodes[node].phase <= nodes[witnesses->nodes[0]].phase))
 		witnesses->nodes[witnesses->n++] = node;
+}
+
+/* Those whose names are certain first; else as they were found. */
+static void order(const struct hb_roots *roots, struct hb_witnesses *witnesses)
+{
+	uint32_t sorted[HB_MAX_WITNESSES], n = 0;
+	for (unsigned certain = 2; certain--;)
+		for (uint32_t i = 0; i < witnesses->n; i++)
+			if (roots->nodes.data[witnesses->nodes[i]].name_is_certain == (certain != 0))
+				sorted[n++] = witnesses->nodes[i];
+	memcpy(witnesses->nodes, sorted, n * sizeof(*sorted));
 }
 
 /* The holder whose pointers lead to an object in the depth-first tree. */
@@ -115,6 +130,77 @@ struct hb_error *hb_find_witnesses(const struct hb_analysis *analysis, struct hb
 			add(&analysis->roots, witnesses, analysis->roots.edges.data[i].node);
 	}
 	struct hb_error *err = scan_heap(&search);
+	for (size_t i = 0; i < n; i++)
+		order(&analysis->roots, &list[i]);
 	hb_pages_unmap(search.pages, bytes);
+	return err;
+}
+
+/* --- Goroutines -------------------------------------------------------------------------------------------------- */
+
+static bool is_goroutine(const struct hb_root_node *node)
+{
+	return !node->phase && (node->kind == HB_ROOT_GOROUTINE || node->kind == HB_ROOT_GOROUTINE_GROUP);
+}
+
+static bool has_goroutine(const struct hb_roots *roots, const struct hb_witnesses *witnesses)
+{
+	for (uint32_t i = 0; i < witnesses->n; i++)
+		if (is_goroutine(&roots->nodes.data[witnesses->nodes[i]]))
+			return true;
+	return false;
+}
+
+/* Whether it is a goroutine, and the first one or another as asked for. */
+static bool is_wanted(const struct hb_roots *roots, uint32_t node, bool main)
+{
+	const struct hb_root_node *root = &roots->nodes.data[node];
+	const struct hb_root_node *group = root->parent == HB_ROOT_NONE ? root : &roots->nodes.data[root->parent];
+	return is_goroutine(root) && !strcmp(group->name, HB_ROOT_MAIN) == main;
+}
+
+/* Goroutine by goroutine; each hit is one of the list that this one is the first to reach. */
+static struct hb_error *follow_goroutines(const struct search *search, struct hb_marker *marker, bool main,
+                                          size_t *left)
+{
+	const struct hb_roots *roots = &search->analysis->roots;
+	for (size_t i = 0; i < roots->edges.len && *left;) {
+		uint32_t node = roots->edges.data[i].node;
+		bool follow = is_wanted(roots, node, main);
+		for (; i < roots->edges.len && roots->edges.data[i].node == node; i++)
+			if (follow)
+				TRY(hb_marker_add(marker, roots->edges.data[i].value));
+		if (follow)
+			TRY(hb_marker_run(marker));
+		for (uint32_t slot; follow && (slot = hb_marker_hit(marker)); (*left)--) {
+			const struct hb_witnesses wanted = {.slot = slot};
+			struct hb_witnesses *found = bsearch(&wanted, search->list, search->n, sizeof(wanted), by_slot);
+			if (found)
+				add(roots, found, node);
+		}
+	}
+	return NULL;
+}
+
+struct hb_error *hb_find_goroutine_witnesses(const struct hb_analysis *analysis, struct hb_witnesses *list, size_t n)
+{
+	struct search search = {.analysis = analysis, .list = list, .n = n};
+	size_t bytes = hb_heap_bitmap_bytes(analysis->heap), left = 0;
+	uint64_t *watched = hb_pages_map(bytes), *marked = hb_pages_map(bytes);
+	struct hb_marker *marker = NULL;
+	struct hb_error *err = watched && marked ? NULL : hb_error_nomem();
+	for (size_t i = 0; i < n && !err; i++)
+		if (!has_goroutine(&analysis->roots, &list[i])) {
+			watched[list[i].slot >> 6] |= UINT64_C(1) << (list[i].slot & 63);
+			left++;
+		}
+	if (!err && left)
+		err = hb_marker_create(analysis->heap, &(struct hb_marker_options){.watched = watched}, marked,
+		                       &marker);
+	for (unsigned others = 0; others < 2 && !err && left; others++)
+		err = follow_goroutines(&search, marker, !others, &left);
+	hb_marker_destroy(marker);
+	hb_pages_unmap(watched, bytes);
+	hb_pages_unmap(marked, bytes);
 	return err;
 }

@@ -2,16 +2,20 @@
 #pragma once
 #include "report/build.h"
 
-enum { HB_MAX_WITNESSES = 3 };
+enum { HB_MAX_WITNESSES = 6 };
 
 struct hb_witnesses {
 	uint32_t slot;
-	uint32_t nodes[HB_MAX_WITNESSES]; /* outermost root nodes that read differently */
+	uint32_t nodes[HB_MAX_WITNESSES]; /* outermost root nodes that read differently, certain names first */
 	uint32_t n;
 	uint32_t looked_at; /* referrers so far */
 };
 
-/* Fills the witnesses of each slot: holders that point at it, and those that its first few referrers were reached from.
- * Sorts list by slot. One pass over all pointers. */
+/* Fills the witnesses of each slot: holders that point at it, and those that its first few referrers were reached from, none of a
+ * later phase than that of the first one that reaches it (heap/roots.h). Sorts list by slot. One pass over all pointers. */
 struct hb_error *hb_find_witnesses(const struct hb_analysis *analysis, struct hb_witnesses *list,
                                    size_t n) HB_MUST_CHECK;
+/* Then, for those that no goroutine is a witness of yet: the first goroutine that leads there, main before the others. At most one
+ * pass over what goroutines lead to. */
+struct hb_error *hb_find_goroutine_witnesses(const struct hb_analysis *analysis, struct hb_witnesses *list,
+                                             size_t n) HB_MUST_CHECK;

@@ -135,6 +135,8 @@ def holders(version):
     check_row(f"{name}: files of the server", server, ".files.open[*].data", r"^\[\]byte$", 3000, 3000 * 10240, 3000 * 10240)
     check(f"{name}: the server has its type", server and server["type"] == "*main.server")
     check(f"{name}: where files were allocated", server and any(site(row) == "main.openFile" for _, row in rows(server)))
+    pool = holder(report, "global", r"^main\.aside$")
+    check(f"{name}: what is in a pool holds what nobody else does", pool and pool["retained_bytes"] < 10_000, pool and pool["retained_bytes"])
     check_row(f"{name}: sessions of the cache", holder(report, "global", r"^main\.cache$"), "{value}", r"^main\.session$",
               1000, 1000 * 216, 1000 * 224)
     check_row(f"{name}: a list is one row", holder(report, "global", r"^main\.head$"), ".next", r"^main\.node$", 49999,

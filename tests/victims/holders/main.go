@@ -54,8 +54,12 @@ type catalogue struct{ pages [3 << 20]byte }
 
 type shelf struct{ of *catalogue }
 
+// What served last, and waits for its next use.
+type visitor struct{ of *server }
+
 var (
 	srv   *server
+	aside sync.Pool
 	cache = map[string]*session{}
 	head  *node
 	tree  *leaf
@@ -123,5 +127,6 @@ func main() {
 	north, south = &shelf{both}, &shelf{both}
 	startWorkers()
 	startTimers()
+	aside.Put(&visitor{srv})
 	control.Serve("holders")
 }
