@@ -23,24 +23,28 @@ static void mark_at(const struct hb_globals *globals, uint64_t addr)
 		global->is_pool = true;
 }
 
-/* Variables of package sync that are slices: what their elements point to, if that is a variable. */
-static void mark_listed(const struct hb_go *go, const struct hb_globals *globals, const struct hb_global *list)
+/* Variables of package sync that are slices: what their elements point to, if that is a variable. `left`: so many elements are looked
+ * at, whatever a core says. */
+static void mark_listed(const struct hb_go *go, const struct hb_globals *globals, const struct hb_global *list,
+                        uint64_t *left)
 {
 	uint64_t data, len, cap, pool;
 	if (!hb_snapshot_u64(go->snapshot, list->addr, &data) || !hb_snapshot_u64(go->snapshot, list->addr + 8, &len) ||
-	    !hb_snapshot_u64(go->snapshot, list->addr + 16, &cap) || len > cap || cap > MOST_POOLS)
+	    !hb_snapshot_u64(go->snapshot, list->addr + 16, &cap) || len > cap || len > *left)
 		return;
+	*left -= len;
 	for (uint64_t i = 0; i < len && hb_snapshot_u64(go->snapshot, data + i * 8, &pool); i++)
 		mark_at(globals, pool);
 }
 
 void hb_naming_mark_pools(const struct hb_go *go, const struct hb_types *types, struct hb_globals *globals)
 {
+	uint64_t left = MOST_POOLS;
 	for (size_t i = 0; i < globals->n; i++) {
 		struct hb_global *global = &globals->list[i];
 		bool of_sync = !strcmp(global->package, "sync");
 		global->is_pool |= of_sync || has_pool_type(types, global);
 		if (of_sync)
-			mark_listed(go, globals, global);
+			mark_listed(go, globals, global, &left);
 	}
 }

@@ -173,25 +173,31 @@ static bool note_status(struct hb_live *live, size_t index, int status)
 	return true;
 }
 
-/* What one of those that did not stop in time is doing. */
+static const char *what_it_does(char state)
+{
+	switch (state) {
+	case 'R':
+		return "waits for a processor: the machine is busy, or the target's control group has used up its "
+		       "share";
+	case 'D':
+		return "is in an uninterruptible wait, for a disk or a driver";
+	default:
+		return "takes its time";
+	}
+}
+
+/* Says of one of those that did not stop in time what it is doing. */
 static struct hb_error *late_error(const struct hb_live *live, size_t running)
 {
-	int pid = live->target.pid;
 	struct hb_proc_stat stat = {0};
-	size_t i = 0;
-	while (i + 1 < live->held.len && live->held.data[i].stopped)
-		i++;
-	bool known = hb_proc_stat(pid, live->held.data[i].tid, &stat);
-	const char *why = !known ? "is not there any more"
-	                  : stat.state == 'R'
-	                          ? "waits for a processor: the machine is busy, or the target's control group "
-	                            "has used up its share"
-	                  : stat.state == 'D' ? "is in an uninterruptible wait, for a disk or a driver"
-	                                      : "takes its time";
+	int pid = live->target.pid, tid = 0;
+	for (size_t i = 0; i < live->held.len && !tid; i++)
+		tid = live->held.data[i].stopped ? 0 : live->held.data[i].tid;
+	hb_proc_stat(pid, tid, &stat);
 	return hb_error_create(HB_ERR_ATTACH,
 	                       "%zu of %zu threads of process %d did not stop in time (thread %d %s); the target runs "
 	                       "on: try again",
-	                       running, live->held.len, pid, live->held.data[i].tid, why);
+	                       running, live->held.len, pid, tid, what_it_does(stat.state));
 }
 
 /* Waits until every held thread has stopped; *late when one does not in time. */
