@@ -146,6 +146,9 @@ def holders(version):
     shared = next((h for h in report["holders"] if h["kind"] == "shared" and h["type"] == "main.catalogue"), None)
     check(f"{name}: what two share is neither's", shared and shared["retained_bytes"] == 3 * MB and
           "main.north" in shared["name"] and "main.south" in shared["name"], shared and shared["name"])
+    shared = next((h for h in report["holders"] if h["kind"] == "shared" and h["type"] == "main.stock"), None)
+    check(f"{name}: a goroutine that leads there is named as well", shared and shared["retained_bytes"] == 2 * MB and
+          "main.front" in shared["name"] and "goroutines created by main.main" in shared["name"], shared and shared["name"])
     workers = holder(report, "goroutine", r"^created by main\.startWorkers$")
     check(f"{name}: goroutines hold what is on their stacks", workers and workers["count"] == 25 and
           25 * 106496 <= workers["retained_bytes"] <= 25 * 108000, workers and workers["retained_bytes"])
@@ -160,7 +163,7 @@ def holders(version):
 def goroutines(name, report):
     groups = report["goroutines"]["groups"]
     waiting = next((g for g in groups if g["count"] == 25), None)
-    check(f"{name}: goroutines are counted as the runtime does", report["goroutines"]["total"] == 26 ==
+    check(f"{name}: goroutines are counted as the runtime does", report["goroutines"]["total"] == 27 ==
           sum(g["count"] for g in groups), report["goroutines"]["by_status"])
     check(f"{name}: where they wait", waiting and waiting["wait_reason"] == "chan receive" and
           waiting["blocked_at"].startswith("main.work  ") and waiting["created_by"].startswith("main.startWorkers  "), groups)

@@ -54,12 +54,20 @@ type catalogue struct{ pages [3 << 20]byte }
 
 type shelf struct{ of *catalogue }
 
+// Both bins lead to one stock; somebody watches the second one.
+type stock struct{ pages [2 << 20]byte }
+
+type bin struct{ of *stock }
+
+type desk struct{ first, second *bin }
+
 // What served last, and waits for its next use.
 type visitor struct{ of *server }
 
 var (
 	srv   *server
 	aside sync.Pool
+	front *desk
 	cache = map[string]*session{}
 	head  *node
 	tree  *leaf
@@ -102,6 +110,11 @@ func startWorkers() {
 	ready.Wait()
 }
 
+func watch(b *bin) {
+	<-done // never closed
+	runtime.KeepAlive(b)
+}
+
 func startTimers() {
 	for i := 0; i < timers; i++ {
 		data := make([]byte, timed)
@@ -127,6 +140,9 @@ func main() {
 	north, south = &shelf{both}, &shelf{both}
 	startWorkers()
 	startTimers()
+	all := new(stock)
+	front = &desk{&bin{all}, &bin{all}}
+	go watch(front.second)
 	aside.Put(&visitor{srv})
 	control.Serve("holders")
 }
