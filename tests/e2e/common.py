@@ -19,6 +19,9 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 HELDBY = os.environ.get("HELDBY") or str(ROOT / "build/heldby")
 ORACLE = pathlib.Path(HELDBY).parent / "tests/oracle/oracle-objects"
 WORK = pathlib.Path(tempfile.mkdtemp(prefix="heldby-e2e-"))
+# What runs in the background of a shell has these ignored, and so would have what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 _failures = 0
 _started = []
 

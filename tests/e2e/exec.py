@@ -308,7 +308,8 @@ def a_front():
         code, _, err = finished(process)
         check(f"{number.name} at its parent: ends as it would, and is examined", code == (2 if number == signal.SIGQUIT else -number) and
               f"{LEFT} goroutines can never run again" in err, f"{code}: {err}")
-    process = watched(NEWEST, "handle", mark("stop"), options=gate)
+    # Without a process group of its own it could not be stopped where the test's is orphaned (setpgid(2)): in a session without a terminal.
+    process = watched(NEWEST, "handle", mark("stop"), options=gate, preexec_fn=os.setpgrp)
     process.stdout.readline()
     process.send_signal(signal.SIGTSTP)
     _, status = os.waitpid(process.pid, os.WUNTRACED)
