@@ -6,6 +6,8 @@
 #include <stdio.h>
 
 static const uint64_t LEAST_GROWTH = 8;
+static const uint64_t LEAST_BYTES =
+        1024; /* of numbers: what holds nothing else, and fills a buffer of that size at most, is none */
 static const uint32_t LEAST_SETTLED = 8;
 static const double LEAST_KEPT = 0.995;     /* of the settled ones */
 static const double LEAST_LATE_RATE = 0.85; /* of the rate of the first half */
@@ -22,6 +24,7 @@ static const double LEAST_ESTIMATED_RATE = 0.5, LEAST_ESTIMATED_AGE = 0.2;
 struct seen { /* the three looks that count */
 	const struct hb_look *at[3];
 	const struct hb_counted *counted[3];
+	uint64_t least_growth;
 };
 
 /* How many ids are in all lists; c may be NULL. They rise. */
@@ -100,7 +103,7 @@ static bool passes(const struct seen *seen, enum hb_growth_test test, struct hb_
 {
 	switch (test) {
 	case HB_TEST_GREW:
-		return judgement->last >= judgement->first + LEAST_GROWTH;
+		return judgement->last >= judgement->first + seen->least_growth;
 	case HB_TEST_SETTLED:
 		return is_settled(seen, judgement);
 	case HB_TEST_STEADY:
@@ -189,10 +192,19 @@ static size_t middle(const struct hb_growth *growth)
 	return best;
 }
 
-static void judge_counts(const struct hb_growth *growth, const size_t looks[3], const struct hb_counts *counts,
-                         struct hb_judgement *ret)
+/* Elements that lead nowhere are worth what they take themselves. */
+static uint64_t least_growth(const struct hb_types *types, const struct hb_population *population)
 {
-	struct seen seen;
+	const struct hb_type *elem = &types->list[population->elem];
+	if (population->kind != HB_POPULATION_SLICE || elem->ptr_bytes || !elem->size)
+		return LEAST_GROWTH;
+	return hb_max(LEAST_GROWTH, LEAST_BYTES / elem->size);
+}
+
+static void judge_counts(const struct hb_growth *growth, const size_t looks[3], const struct hb_counts *counts,
+                         uint64_t least, struct hb_judgement *ret)
+{
+	struct seen seen = {.least_growth = least};
 	*ret = (struct hb_judgement){0};
 	for (unsigned k = 0; k < 3; k++) {
 		seen.at[k] = &growth->looks.data[looks[k]];
@@ -212,13 +224,14 @@ void hb_growth_judge(struct hb_growth *growth)
 	const size_t looks[3] = {0, middle(growth), last};
 	for (size_t i = 0; i < growth->populations.len; i++) {
 		struct hb_population *population = &growth->populations.data[i];
-		judge_counts(growth, looks, &population->looks, &population->judgement);
+		judge_counts(growth, looks, &population->looks, least_growth(growth->analysis->types, population),
+		             &population->judgement);
 		snprintf(what, sizeof(what), "at 0x%" PRIx64, population->addr);
 		say(growth->analysis->types->list[population->type].name, what, &population->judgement);
 	}
 	for (size_t i = 0; i < growth->piles.len; i++) {
 		struct hb_pile *pile = &growth->piles.data[i];
-		judge_counts(growth, looks, &pile->looks, &pile->judgement);
+		judge_counts(growth, looks, &pile->looks, LEAST_GROWTH, &pile->judgement);
 		snprintf(what, sizeof(what), "created at 0x%" PRIx64, pile->place.gopc);
 		say("goroutines", what, &pile->judgement);
 	}

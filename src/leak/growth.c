@@ -111,6 +111,7 @@ struct hb_error *hb_growth_place(const struct hb_analysis *analysis, const struc
 struct group {
 	const struct hb_population *first;
 	struct hb_judgement judgement; /* of all of them together */
+	uint64_t grown[HB_TESTS + 1];  /* by how much, those that failed a test; the last one: no test */
 	uint64_t bytes;
 	size_t n;
 	char *key;
@@ -151,14 +152,10 @@ static void add_to(struct group *group, const struct hb_analysis *analysis, cons
 	const struct hb_judgement *more = &population->judgement;
 	struct hb_judgement *sum = &group->judgement;
 	group->bytes += hb_population_bytes(analysis->growth, population);
+	group->grown[more->failed] += more->last - more->first;
 	if (!group->n++) {
 		*sum = *more;
 		return;
-	}
-	/* What is said is what holds for the surest of them. */
-	if (more->verdict > sum->verdict) {
-		sum->verdict = more->verdict;
-		sum->failed = more->failed;
 	}
 	sum->first += more->first;
 	sum->last += more->last;
@@ -168,6 +165,22 @@ static void add_to(struct group *group, const struct hb_analysis *analysis, cons
 	sum->settled += more->settled;
 	sum->kept += more->kept;
 	sum->age = sum->uptime_ns ? (double)sum->last / sum->rate * 1e9 / (double)sum->uptime_ns : 0;
+}
+
+/* What is said is what holds for most of the growth: of many buffers that fill and are emptied, a few look as if they never were. */
+static void settle(struct group *group)
+{
+	uint64_t all = 0;
+	size_t most = HB_TESTS;
+	for (size_t i = 0; i <= HB_TESTS; i++)
+		all += group->grown[i];
+	if (group->grown[HB_TESTS] * 2 < all)
+		most = 0;
+	for (size_t i = 0; most < HB_TESTS && i < HB_TESTS; i++)
+		if (group->grown[i] > group->grown[most])
+			most = i;
+	group->judgement.failed = (enum hb_growth_test)most;
+	group->judgement.verdict = most == HB_TESTS ? HB_GROWTH_LIKELY : HB_GROWTH_ESTIMATE;
 }
 
 static struct hb_error *add_population(const struct hb_analysis *analysis, const struct hb_population *population,
@@ -233,6 +246,7 @@ static struct hb_error *report(const struct hb_analysis *analysis, enum hb_popul
 	}
 	for (size_t i = 0; i < groups->list.len; i++) {
 		struct hb_finding finding = {0};
+		settle(&groups->list.data[i]);
 		TRY(hb_findings_add(findings, &finding, describe(analysis, &groups->list.data[i], wording, &finding)));
 	}
 	return NULL;
