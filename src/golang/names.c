@@ -200,6 +200,7 @@ static struct hb_error *name_module(struct hb_naming *naming, int debug_fd)
 	TRY(hb_naming_cut(naming));
 	TRY(hb_naming_add_types(naming));
 	TRY(hb_naming_lay_out(naming));
+	hb_naming_claim_static(naming);
 	/* With symbols static data has a holder with a name, which says more than the code that refers to it. */
 	TRY(hb_naming_name_static(naming));
 	TRY(hb_naming_describe(naming));

@@ -56,6 +56,8 @@ struct hb_error *hb_naming_add_symbols(struct hb_naming *naming) HB_MUST_CHECK;
 void hb_naming_mark_pools(const struct hb_go *go, const struct hb_types *types, struct hb_globals *globals);
 /* names_static.c: fills pointers. */
 struct hb_error *hb_naming_find_pointers(struct hb_naming *naming) HB_MUST_CHECK;
+/* Gives what a variable with a symbol first points to its name, as far as the variable's type says. */
+void hb_naming_claim_static(struct hb_naming *naming);
 /* Gives the pieces that only static data points to their holder's name. */
 struct hb_error *hb_naming_name_static(struct hb_naming *naming) HB_MUST_CHECK;
 /* names_code.c: cuts what is uncovered into pieces and describes those that code refers to. */

@@ -115,15 +115,19 @@ static void claim(struct hb_naming *naming, const struct hb_piece *from)
 			make_static(&naming->pieces.data[at], from);
 }
 
+void hb_naming_claim_static(struct hb_naming *naming)
+{
+	for (size_t i = 0; i < naming->pieces.len; i++)
+		if (naming->pieces.data[i].source == HB_PIECE_SYMBOL)
+			claim(naming, &naming->pieces.data[i]);
+}
+
 enum { MAX_ROUNDS = 64 };
 
 /* Data that static data points to belongs to whoever that belongs to: a few rounds, as literals nest a few levels. */
 struct hb_error *hb_naming_name_static(struct hb_naming *naming)
 {
 	bool changed = true;
-	for (size_t i = 0; i < naming->pieces.len; i++)
-		if (naming->pieces.data[i].source == HB_PIECE_SYMBOL)
-			claim(naming, &naming->pieces.data[i]);
 	for (int round = 0; changed && round < MAX_ROUNDS; round++) {
 		changed = false;
 		for (size_t i = 0; i < naming->pieces.len; i++) {

@@ -176,15 +176,16 @@ static uint64_t add_shared(const struct hb_graph *graph, uint32_t header, struct
 	for (size_t i = 0; i < first->list.len; i++) {
 		struct owner *owner = &first->list.data[i];
 		uint32_t number = graph->number[owner->slot];
-		bool is_shared = !hb_graph_dominates(graph, top, number);
-		whole += is_shared ? owner->bytes : 0;
+		if (!hb_graph_dominates(graph, top, number))
+			whole += owner->bytes;
 		for (; k < second->list.len && second->list.data[k].parent == owner->slot; k++) {
 			uint32_t below = graph->number[second->list.data[k].slot];
 			uint64_t bytes = second->list.data[k].bytes;
 			if (hb_graph_dominates(graph, number, below))
 				continue;
 			owner->bytes += bytes;
-			whole += hb_graph_dominates(graph, top, below) ? 0 : bytes;
+			if (!hb_graph_dominates(graph, top, below))
+				whole += bytes;
 		}
 	}
 	return whole;

@@ -24,7 +24,7 @@ void hb_trail_holder(const struct hb_analysis *analysis, uint32_t node, char *bu
 	if (root->kind == HB_ROOT_GLOBAL && root->name_is_certain)
 		kind = "global ";
 	else if (root->kind == HB_ROOT_GOROUTINE_GROUP)
-		kind = strcmp(root->name, HB_ROOT_MAIN) ? "goroutines created by " : "";
+		kind = hb_root_is_main(root) ? "" : "goroutines created by ";
 	else if (root->kind == HB_ROOT_TIMER_GROUP || root->kind == HB_ROOT_TIMER)
 		kind = "timers of ";
 	snprintf(buf, size, "%s%s%s%s", kind, root->name, type ? " " : "",

@@ -27,7 +27,7 @@ struct hb_error *hb_tree_rows_init(struct hb_tree_rows *rows, struct hb_report_b
 		return hb_error_nomem();
 	for (size_t i = 0; i < analysis->sites->samples.len; i++) {
 		uint32_t slot = analysis->sites->samples.data[i].slot;
-		builder->sampled[slot >> 6] |= UINT64_C(1) << (slot & 63);
+		hb_slot_set(builder->sampled, slot);
 	}
 	return NULL;
 }

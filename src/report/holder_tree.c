@@ -226,7 +226,7 @@ static struct hb_error *add_child(struct hb_tree_builder *tree, uint32_t slot, u
 	const struct hb_graph *graph = tree->builder->analysis->graph;
 	uint32_t class = tree->builder->class_of[slot];
 	bool leaf = graph->slot_of[graph->number[slot]] != slot;
-	tree->seen[slot >> 6] |= UINT64_C(1) << (slot & 63);
+	hb_slot_set(tree->seen, slot);
 	tree->found++;
 	if (is_root_itself)
 		return merge_into_root(tree, slot, leaf);

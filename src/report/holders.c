@@ -69,11 +69,6 @@ static const char *kind_name(enum hb_root_kind kind)
 	return "runtime";
 }
 
-static bool is_main(const struct hb_root_node *node)
-{
-	return !strcmp(node->name, HB_ROOT_MAIN);
-}
-
 static uint64_t children_of(const struct hb_roots *roots, uint32_t node)
 {
 	uint64_t n = 0;
@@ -91,7 +86,8 @@ static struct hb_error *describe_root(struct hb_report_builder *builder, uint32_
 	ret->fan_out = 1;
 	if (node->kind == HB_ROOT_GOROUTINE_GROUP) {
 		ret->fan_out = children_of(roots, index);
-		ret->name = hb_arena_printf(builder->arena, "%s%s", is_main(node) ? "" : "created by ", node->name);
+		ret->name =
+		        hb_arena_printf(builder->arena, "%s%s", hb_root_is_main(node) ? "" : "created by ", node->name);
 	} else {
 		ret->name = hb_arena_strdup(builder->arena, node->name);
 	}
@@ -179,19 +175,18 @@ static struct hb_error *collect_shared(struct hb_report_builder *builder, struct
 
 static const char *holder_words(const struct hb_root_node *node)
 {
-	return node->kind == HB_ROOT_GOROUTINE_GROUP && !is_main(node) ? "goroutines created by " : "";
+	return node->kind == HB_ROOT_GOROUTINE_GROUP && !hb_root_is_main(node) ? "goroutines created by " : "";
 }
 
 /* "main.srv, goroutines created by main.main, …": never claimed to be all of them. */
 static char *shared_name(struct hb_report_builder *builder, const struct hb_witnesses *witnesses)
 {
-	enum { NAMED = 3 };
 	const struct hb_roots *roots = &builder->analysis->roots;
 	char text[1024] = "";
 	size_t used = 0;
 	if (!witnesses->n)
 		return hb_arena_strdup(builder->arena, "several holders");
-	for (size_t i = 0; i < hb_min(witnesses->n, (uint32_t)NAMED) && used < sizeof(text); i++) {
+	for (size_t i = 0; i < hb_min(witnesses->n, (uint32_t)HB_NAMED_WITNESSES) && used < sizeof(text); i++) {
 		const struct hb_root_node *node = &roots->nodes.data[witnesses->nodes[i]];
 		used += (size_t)snprintf(text + used, sizeof(text) - used, "%s%s, ", holder_words(node), node->name);
 	}

@@ -21,6 +21,12 @@ static int by_slot(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
+static struct hb_witnesses *at_slot(const struct search *search, uint32_t slot)
+{
+	const struct hb_witnesses wanted = {.slot = slot};
+	return bsearch(&wanted, search->list, search->n, sizeof(wanted), by_slot);
+}
+
 /* Most pointers lead elsewhere: their page says so. */
 static struct hb_witnesses *find(const struct search *search, uint64_t addr)
 {
@@ -28,8 +34,7 @@ static struct hb_witnesses *find(const struct search *search, uint64_t addr)
 	if (!hb_heap_page(search->analysis->heap, addr, &at) ||
 	    !(search->pages[at >> (HB_HEAP_PAGE_SHIFT + 6)] >> (at >> HB_HEAP_PAGE_SHIFT & 63) & 1))
 		return NULL;
-	const struct hb_witnesses wanted = {.slot = hb_heap_slot(search->analysis->heap, addr)};
-	return bsearch(&wanted, search->list, search->n, sizeof(wanted), by_slot);
+	return at_slot(search, hb_heap_slot(search->analysis->heap, addr));
 }
 
 /* Holders that read the same (several `go` statements of one function) count once. The first one is of the earliest phase that
@@ -156,7 +161,7 @@ static bool is_wanted(const struct hb_roots *roots, uint32_t node, bool main)
 {
 	const struct hb_root_node *root = &roots->nodes.data[node];
 	const struct hb_root_node *group = root->parent == HB_ROOT_NONE ? root : &roots->nodes.data[root->parent];
-	return is_goroutine(root) && !strcmp(group->name, HB_ROOT_MAIN) == main;
+	return is_goroutine(root) && hb_root_is_main(group) == main;
 }
 
 /* Goroutine by goroutine; each hit is one of the list that this one is the first to reach. */
@@ -173,8 +178,7 @@ static struct hb_error *follow_goroutines(const struct search *search, struct hb
 		if (follow)
 			TRY(hb_marker_run(marker));
 		for (uint32_t slot; follow && (slot = hb_marker_hit(marker)); (*left)--) {
-			const struct hb_witnesses wanted = {.slot = slot};
-			struct hb_witnesses *found = bsearch(&wanted, search->list, search->n, sizeof(wanted), by_slot);
+			struct hb_witnesses *found = at_slot(search, slot);
 			if (found)
 				add(roots, found, node);
 		}
@@ -190,8 +194,8 @@ struct hb_error *hb_find_goroutine_witnesses(const struct hb_analysis *analysis,
 	struct hb_marker *marker = NULL;
 	struct hb_error *err = watched && marked ? NULL : hb_error_nomem();
 	for (size_t i = 0; i < n && !err; i++)
-		if (!has_goroutine(&analysis->roots, &list[i])) {
-			watched[list[i].slot >> 6] |= UINT64_C(1) << (list[i].slot & 63);
+		if (list[i].n < HB_NAMED_WITNESSES && !has_goroutine(&analysis->roots, &list[i])) {
+			hb_slot_set(watched, list[i].slot);
 			left++;
 		}
 	if (!err && left)

@@ -2,7 +2,7 @@
 #pragma once
 #include "report/build.h"
 
-enum { HB_MAX_WITNESSES = 6 };
+enum { HB_MAX_WITNESSES = 6, HB_NAMED_WITNESSES = 3 /* in a report: the first ones */ };
 
 struct hb_witnesses {
 	uint32_t slot;
@@ -15,7 +15,7 @@ struct hb_witnesses {
  * later phase than that of the first one that reaches it (heap/roots.h). Sorts list by slot. One pass over all pointers. */
 struct hb_error *hb_find_witnesses(const struct hb_analysis *analysis, struct hb_witnesses *list,
                                    size_t n) HB_MUST_CHECK;
-/* Then, for those that no goroutine is a witness of yet: the first goroutine that leads there, main before the others. At most one
- * pass over what goroutines lead to. */
+/* Then, where fewer are known than are named, and none is a goroutine: the first goroutine that leads there, main before the others,
+ * as the last one. At most one pass over what goroutines lead to. */
 struct hb_error *hb_find_goroutine_witnesses(const struct hb_analysis *analysis, struct hb_witnesses *list,
                                              size_t n) HB_MUST_CHECK;

@@ -209,6 +209,11 @@ static struct hb_error *plan_run(struct capture *capture, uint64_t addr, uint8_t
 	return NULL;
 }
 
+static const char *moment(const struct capture *capture)
+{
+	return capture->stopped ? "in the stop" : "before the stop";
+}
+
 /* For -v: what nobody expects is hard to see again. */
 static void count_lost(struct capture *capture, uint64_t addr, uint8_t there)
 {
@@ -222,8 +227,7 @@ static void count_lost(struct capture *capture, uint64_t addr, uint8_t there)
 	           there == HB_PAGE_SWAPPED ? "is swapped out or not in the core"
 	           : mapping                ? "cannot be read from its file"
 	                                    : "is in no mapping",
-	           capture->stopped ? "in the stop" : "before the stop",
-	           n + 1 == SAID ? "; no more such pages are told of" : "");
+	           moment(capture), n + 1 == SAID ? "; no more such pages are told of" : "");
 }
 
 /* Plans or settles the unread pages among npages ≤ 4096 pages of one region. */
@@ -402,8 +406,7 @@ struct hb_error *capture_read_plan(struct capture *capture)
 	TRY(hb_parallel_for(items, bulk_read, &bulk));
 	capture->snapshot->unread_bytes += bulk.unread;
 	if (bulk.unread)
-		hb_verbose("%" PRIu64 " bytes %s could not be read", (uint64_t)bulk.unread,
-		           capture->stopped ? "in the stop" : "before the stop");
+		hb_verbose("%" PRIu64 " bytes %s could not be read", (uint64_t)bulk.unread, moment(capture));
 	if (capture->stopped)
 		capture->snapshot->bytes_copied += capture->plan_bytes;
 	capture->plan.len = 0;

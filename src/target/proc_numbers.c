@@ -15,7 +15,7 @@ DIR *hb_proc_numbers(int pid, const char *name)
 	return opendir(path);
 }
 
-static bool parse(const char *text, int *ret)
+bool hb_proc_parse_number(const char *text, int *ret)
 {
 	if (!isdigit((unsigned char)text[0]))
 		return false;
@@ -31,7 +31,7 @@ static bool parse(const char *text, int *ret)
 bool hb_proc_next_number(DIR *folder, int *ret)
 {
 	for (struct dirent *entry; folder && (entry = readdir(folder));)
-		if (parse(entry->d_name, ret))
+		if (hb_proc_parse_number(entry->d_name, ret))
 			return true;
 	return false;
 }

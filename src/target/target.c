@@ -2,7 +2,6 @@
 #include "target/live.h"
 #include "target/proc_numbers.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,15 +10,7 @@
 
 static bool parse_pid(const char *spec, int *ret)
 {
-	if (!isdigit((unsigned char)spec[0]))
-		return false;
-	char *end;
-	errno = 0;
-	long pid = strtol(spec, &end, 10);
-	if (*end || errno || pid <= 0 || pid > 4194304) /* PID_MAX_LIMIT */
-		return false;
-	*ret = (int)pid;
-	return true;
+	return hb_proc_parse_number(spec, ret) && *ret > 0 && *ret <= 4194304; /* PID_MAX_LIMIT */
 }
 
 /* comm is cut to 15 bytes, so the base name of the executable counts too. */
